@@ -1,0 +1,1 @@
+"""Displays: ANSI terminals and serial line displays."""

@@ -1,0 +1,1 @@
+"""ESC/POS receipt printers: encoder (pure), profiles, status, the printer itself."""

@@ -1,0 +1,1 @@
+"""Byte links: serial, evdev, USB bulk; the only importers of pyserial and pyusb."""

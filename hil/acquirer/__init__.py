@@ -1,0 +1,1 @@
+"""A simulated acquirer: its own process with its own fsynced ledger."""

@@ -1,0 +1,1 @@
+"""Starts and stops broker, back office, acquirer, daemon and devices."""

@@ -1,0 +1,1 @@
+"""Scripts that play a whole story over the bench API."""

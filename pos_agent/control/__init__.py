@@ -1,0 +1,1 @@
+"""The local status socket: one JSON line, read only."""

@@ -1,0 +1,199 @@
+"""The schema of the terminal's configuration (terminal.toml); `pos_agent.settings` loads, explains and redacts it.
+
+Every key has a default that is safe, or none where only the shop can know. The reference in docs/config.md is
+generated from the docstrings and types here; drift fails a test.
+"""
+
+import msgspec
+
+
+class TerminalConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Who this till is.
+
+    Attributes:
+        terminal_id: ``t-`` and a–z, 0–9, dash; equals the certificate's CN and the MQTT client id.
+        merchant_id: The merchant's number at the acquirer.
+        merchant_name: Printed on every slip.
+        store_name: Printed on every slip; may be empty.
+        service_phone: Printed on reject slips and shown by help.
+        serial: Serial number of the hardware; empty = not known.
+        locale: ``zh-CN`` or ``en``: language at start.
+        data_dir: Folder of the journal; must keep what it acknowledges as flushed.
+        runtime_dir: Folder of the status socket.
+        production: True refuses every bench hook and every unencrypted broker.
+    """
+
+    terminal_id: str
+    merchant_id: str
+    merchant_name: str
+    store_name: str = ""
+    service_phone: str = ""
+    serial: str = ""
+    locale: str = "zh-CN"
+    data_dir: str = "/var/lib/pos-agent"
+    runtime_dir: str = "/run/pos-agent"
+    production: bool = False
+
+
+class BrokerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Where the broker is and who we are to it (D7, D15).
+
+    Attributes:
+        url: ``mqtts://host:port`` or, for loopback only, ``mqtt://host:port``.
+        ca_file: PEM of the CA that signed the broker's certificate.
+        cert_file: PEM of this terminal's certificate; CN = terminal_id.
+        key_file: PEM of its private key.
+        keep_alive_s: MQTT keep alive.
+        session_expiry_s: MQTT session expiry interval.
+    """
+
+    url: str
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    keep_alive_s: int = 20
+    session_expiry_s: int = 86_400
+
+
+class TrustConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Keys inside the envelope (D15, D16).
+
+    Attributes:
+        device_key_file: PEM (PKCS#8) of the terminal's Ed25519 device key; signs every up payload.
+        device_key_id: ``kid`` of the device key.
+        back_office_keys: ``kid`` → base64 of the raw 32-byte Ed25519 public key; pins acks, states, answers, presence.
+        lookup_key_file: File with the base64 key for keyed hashes of ambiguous order numbers (D14).
+    """
+
+    device_key_file: str
+    device_key_id: str
+    back_office_keys: dict[str, str]
+    lookup_key_file: str = ""
+
+
+class ScannerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The serial barcode scanner.
+
+    Attributes:
+        path: Device node, best ``/dev/serial/by-id/…``; empty = no scanner.
+        baud: Ignored by USB CDC scanners.
+        suffix: ``any`` (CR, LF, CRLF, NUL, ETX end a frame) or ``idle`` (only silence does).
+        idle_gap_ms: Silence that ends a frame without suffix.
+        reread_window_ms: The same data again within this time is dropped and counted.
+    """
+
+    path: str = ""
+    baud: int = 9600
+    suffix: str = "any"
+    idle_gap_ms: int = 50
+    reread_window_ms: int = 700
+
+
+class PrinterConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The ESC/POS receipt printer.
+
+    Attributes:
+        usb: ``VID:PID`` or ``VID:PID:SERIAL`` in hex; empty = no printer.
+        profile: Name of a file in config/devices without its ending.
+        text_mode: Overrides the profile: ``codepage``, ``gb18030`` or ``raster``; empty = as the profile says.
+        tier: Highest completion tier to claim: ``sent`` or ``sent_clean`` (D13).
+    """
+
+    usb: str = ""
+    profile: str = "generic-80mm"
+    text_mode: str = ""
+    tier: str = "sent_clean"
+
+
+class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The keypad.
+
+    Attributes:
+        path: evdev node (or a FIFO of ``struct input_event`` on the bench); empty = no keypad.
+        keymap: Name of a file in config/keymaps without its ending.
+    """
+
+    path: str = ""
+    keymap: str = "usb-numpad"
+
+
+class DisplayConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A display.
+
+    Attributes:
+        driver: ``ansi``, ``serial`` (20×4, Epson commands) or ``none``; customer displays: ``epson``, ``cd5220``,
+            ``none``.
+        path: Terminal or serial device node.
+        columns: Cells a line.
+        rows: Lines.
+        baud: For serial displays.
+        encoding: For serial displays that have Han glyphs: ``gb18030``; else ``ascii``.
+    """
+
+    driver: str = "none"
+    path: str = ""
+    columns: int = 40
+    rows: int = 12
+    baud: int = 9600
+    encoding: str = "gb18030"
+
+
+class DevicesConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The devices of the till."""
+
+    scanner: ScannerConfig = msgspec.field(default_factory=ScannerConfig)
+    printer: PrinterConfig = msgspec.field(default_factory=PrinterConfig)
+    keypad: KeypadConfig = msgspec.field(default_factory=KeypadConfig)
+    operator_display: DisplayConfig = msgspec.field(default_factory=DisplayConfig)
+    customer_display: DisplayConfig = msgspec.field(default_factory=lambda: DisplayConfig(columns=20, rows=2))
+
+
+class PolicyConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Rules of the shop at the till; the back office decides each again and can only tighten (trust.md 11).
+
+    Attributes:
+        version: Frozen in each request.
+        window_days: Longest age of a sale that may be refunded at all.
+        operator_limit_minor: Above it a supervisor's PIN is asked.
+        supervisor_limit_minor: Above it the request is marked for finance.
+        retype_from_minor: From this amount on it is typed again on CONFIRM.
+        unverified_percent: Limits halve (50) when a sale could not be looked up.
+        order_patterns: Regular expressions of this merchant's order numbers.
+        text_zh, text_en: The refund policy, for FN 6 and the policy slip.
+    """
+
+    version: str = "default-1"
+    window_days: int = 365
+    operator_limit_minor: int = 20_000
+    supervisor_limit_minor: int = 100_000
+    retype_from_minor: int = 50_000
+    unverified_percent: int = 50
+    order_patterns: tuple[str, ...] = ()
+    text_zh: str = ""
+    text_en: str = ""
+
+
+class PrintingConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Slips.
+
+    Attributes:
+        result_slip: ``window`` (within 10 min of the request), ``always``, ``ask`` or ``never``.
+        job_expiry_s: A job older than this when the printer comes back is not printed by itself.
+        copies_merchant, copies_customer: How many of each request slip.
+    """
+
+    result_slip: str = "window"
+    job_expiry_s: int = 3600
+    copies_merchant: int = 1
+    copies_customer: int = 1
+
+
+class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The whole configuration of one terminal."""
+
+    terminal: TerminalConfig
+    broker: BrokerConfig
+    trust: TrustConfig
+    devices: DevicesConfig = msgspec.field(default_factory=DevicesConfig)
+    policy: PolicyConfig = msgspec.field(default_factory=PolicyConfig)
+    printing: PrintingConfig = msgspec.field(default_factory=PrintingConfig)

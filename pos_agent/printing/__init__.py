@@ -1,0 +1,1 @@
+"""Slips: facts and words become documents (`slips`, pure); the `spooler` brings jobs to paper, oldest first."""

@@ -1,0 +1,1 @@
+"""Configuration: load, validate, explain where each value came from, redact."""

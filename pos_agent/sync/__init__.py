@@ -1,0 +1,1 @@
+"""Between journal and broker: uplink, downlink, look-up, presence (D7)."""

@@ -1,0 +1,82 @@
+"""What the controller needs from rooms beside it; mypy checks the match in `pos_agent.app.compose`.
+
+The journal is below and called directly. Everything here answers through the inbox (`pos_agent.domain.events`) or at
+once.
+"""
+
+from typing import Protocol
+
+from pos_agent.domain.refund import OriginalReference, RefundRequest
+from pos_agent.domain.screen import Screen
+from pos_agent.domain.slip import SlipDocument
+
+
+class DisplayPort(Protocol):
+    """A display: `pos_agent.devices.interfaces.LineDisplay` has more."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return (columns, rows)."""
+
+    def show(self, screen: Screen) -> None:
+        """Show a screen; never blocks."""
+
+    def beep(self) -> None:
+        """Sound the error beep."""
+
+
+class LookUpPort(Protocol):
+    """Asks the back office; the answer comes as `LookUpAnswered`, always, NO_ANSWER after 8 s or at once if offline."""
+
+    def look_up(self, lookup_id: str, reference: OriginalReference, operator_no: str) -> None:
+        """Ask for a sale."""
+
+    def refresh(self, refund_request_id: str) -> None:
+        """Ask for the newest state of a request; the answer comes as `RefundChanged`, or not at all."""
+
+    def cancel(self, lookup_id: str) -> None:
+        """Forget a question; its answer is dropped."""
+
+
+class PinPort(Protocol):
+    """The PIN worker (D22); answers with `PinChecked`."""
+
+    def check(self, attempt_id: int, operator_no: str, pin: str) -> None:
+        """Compare a PIN in its own short-lived thread; failures are committed before comparing."""
+
+
+class SlipPort(Protocol):
+    """Makes slip documents; `pos_agent.printing.slips` behind it. Pure."""
+
+    def request_slips(self, request: RefundRequest) -> tuple[SlipDocument, ...]:
+        """Return the merchant's and the customer's request slip."""
+
+    def copy(self, document: SlipDocument, copy_no: int) -> SlipDocument:
+        """Return the same slip marked 重打印 COPY n."""
+
+    def policy_slip(self) -> SlipDocument:
+        """Return the refund policy as a slip."""
+
+
+class SpoolerPort(Protocol):
+    """What the workflow may say to the spooler."""
+
+    def allow_results(self, is_allowed: bool) -> None:
+        """Result slips print only while the workflow is at MENU or LOGIN."""
+
+
+class RandomPort(Protocol):
+    """Randomness, passed in."""
+
+    def random_18(self) -> int:
+        """Return 0 … 10**18-1 from a cryptographic source."""
+
+    def token(self) -> str:
+        """Return a short random token, for look-up ids."""
+
+
+class KeyedHashPort(Protocol):
+    """Keyed hash of a number that might be a payment code (D14)."""
+
+    def order_no_hash(self, number: str) -> str:
+        """Return hex HMAC-SHA256 of the number."""
