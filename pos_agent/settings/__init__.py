@@ -1,1 +1,10 @@
-"""Configuration: load, validate, explain where each value came from, redact."""
+"""Configuration: load, validate, explain where each value came from, redact (layer: beside journal and devices).
+
+The schema itself is `pos_agent.domain.config`; the shipped data is the top-level folder `config/`.
+"""
+
+from pos_agent.settings.data import DataFinder
+from pos_agent.settings.explain import ExplainedValue, explain
+from pos_agent.settings.load import LoadedConfig, load_config
+
+__all__ = ["DataFinder", "ExplainedValue", "LoadedConfig", "explain", "load_config"]

@@ -1,0 +1,170 @@
+"""Read terminal.toml (and the environment) into `pos_agent.domain.config.Config`, or say what is wrong and what to do.
+
+Order, later wins: defaults of the schema, the file, environment variables ``POS_AGENT__SECTION__KEY``.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args, get_origin
+from urllib.parse import urlsplit
+
+import msgspec
+
+from pos_agent.domain.config import Config
+from pos_agent.domain.identifiers import is_terminal_id
+from pos_agent.errors import ConfigFileError, ConfigValueError
+
+ENVIRONMENT_PREFIX = "POS_AGENT__"
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class LoadedConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A valid configuration and where each value that is not a default came from.
+
+    Attributes:
+        origins: Dotted key → ``file:line`` or ``environment NAME``.
+    """
+
+    config: Config
+    path: Path
+    origins: dict[str, str]
+
+
+def load_config(path: Path, environment: Mapping[str, str] | None = None) -> LoadedConfig:
+    """Load and validate the configuration.
+
+    Raises:
+        ConfigFileError: Missing, unreadable or not TOML; names the line.
+        ConfigValueError: An unknown key ("did you mean") or a bad value; names key and origin.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        tree: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigFileError(f"{path}: not TOML: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigFileError(f"{path}: cannot be read: {error}") from error
+    origins = {key: f"{path}:{line}" for key, line in _lines_of_keys(text)}
+    for key, name, value in _from_environment(os.environ if environment is None else environment):
+        _put(tree, key, value, name)
+        origins[key] = f"environment {name}"
+    for key, _ in _leaves(tree):
+        origins.setdefault(key, str(path))
+    _refuse_unknown_keys(tree, origins, path)
+    try:
+        config = msgspec.convert(tree, Config, strict=False)
+    except msgspec.ValidationError as error:
+        raise _value_error(error, origins, path) from error
+    _check_meaning(config, origins)
+    return LoadedConfig(config=config, path=path, origins=origins)
+
+
+def schema_fields(struct: type[Any] = Config, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (dotted key, field) of every leaf of the schema, in order."""
+    for field in msgspec.structs.fields(struct):
+        key = f"{prefix}{field.name}"
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            yield from schema_fields(field.type, key + ".")
+        else:
+            yield key, field
+
+
+def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    for name, value in sorted(environment.items()):
+        if name.startswith(ENVIRONMENT_PREFIX):
+            yield name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."), name, value
+
+
+def _put(tree: dict[str, Any], key: str, value: str, name: str) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        branch = tree.setdefault(section, {})
+        if not isinstance(branch, dict):
+            raise ConfigValueError("is not a section", key=key, origin=f"environment {name}")
+        tree = branch
+    tree[last] = value
+
+
+def _lines_of_keys(text: str) -> Iterator[tuple[str, int]]:
+    """Yield (dotted key, line number) of plain ``key = value`` lines; good enough for messages."""
+    section = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if match := re.match(r"\s*\[([\w.\-\"]+)\]", line):
+            section = match.group(1).replace('"', "") + "."
+        elif match := re.match(r"\s*([\w.\-\"]+)\s*=", line):
+            yield section + match.group(1).replace('"', ""), number
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _known_keys() -> tuple[set[str], set[str]]:
+    """Return (leaf keys, keys whose value is a free mapping)."""
+    leaves, mappings = set(), set()
+    for key, field in schema_fields():
+        leaves.add(key)
+        if get_origin(field.type) is dict or dict in get_args(field.type):
+            mappings.add(key)
+    return leaves, mappings
+
+
+def _refuse_unknown_keys(tree: Mapping[str, Any], origins: Mapping[str, str], path: Path) -> None:
+    leaves, mappings = _known_keys()
+    for key, _ in _leaves(tree):
+        if key in leaves or any(key.startswith(mapping + ".") for mapping in mappings):
+            continue
+        near = difflib.get_close_matches(key, leaves, n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]}?" if near else "see docs/config.md for the keys"
+        raise ConfigValueError("unknown key", key=key, origin=origins.get(key, str(path)), hint=hint)
+
+
+def _value_error(error: msgspec.ValidationError, origins: Mapping[str, str], path: Path) -> ConfigValueError:
+    match = re.search(r" - at `\$\.?(.*)`", str(error))
+    key = match.group(1) if match else ""
+    message = str(error).split(" - at ")[0]
+    if missing := re.search(r"missing required field `(\w+)`", message):
+        key = f"{key}.{missing.group(1)}".lstrip(".")
+    return ConfigValueError(message, key=key, origin=origins.get(key, str(path)), hint="see docs/config.md")
+
+
+def _check_meaning(config: Config, origins: Mapping[str, str]) -> None:
+    """Check what types cannot say."""
+
+    def fail(key: str, message: str, hint: str) -> None:
+        raise ConfigValueError(message, key=key, origin=origins.get(key, "default"), hint=hint)
+
+    if not is_terminal_id(config.terminal.terminal_id):
+        fail("terminal.terminal_id", "is not a terminal id", "use t- and 1 to 38 of a-z, 0-9, dash")
+    if config.terminal.locale not in ("zh-CN", "en"):
+        fail("terminal.locale", f"{config.terminal.locale!r} is not known", "use zh-CN or en")
+    _check_broker(config, fail)
+    for index, pattern in enumerate(config.policy.order_patterns):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            fail("policy.order_patterns", f"entry {index}: {error}", "write a regular expression")
+    if config.printing.result_slip not in ("window", "always", "ask", "never"):
+        fail("printing.result_slip", "is not known", "use window, always, ask or never")
+    if config.devices.printer.tier not in ("sent", "sent_clean"):
+        fail("devices.printer.tier", "is not known", "use sent or sent_clean")
+
+
+def _check_broker(config: Config, fail: Any) -> None:
+    url = urlsplit(config.broker.url)
+    if url.scheme not in ("mqtt", "mqtts") or not url.hostname:
+        fail("broker.url", "is not a broker address", "write mqtts://host:8883")
+    if url.scheme == "mqtt" and (config.terminal.production or url.hostname not in LOOPBACK_HOSTS):
+        fail("broker.url", "unencrypted MQTT is for loopback on a bench only", "write mqtts:// and give ca_file")
+    if url.scheme == "mqtts":
+        for name in ("ca_file", "cert_file", "key_file"):
+            if not getattr(config.broker, name):
+                fail(f"broker.{name}", "is needed for mqtts://", "give the path of a PEM file")
