@@ -1,0 +1,49 @@
+# Two commands on a fresh machine, each doing all its own set-up:
+#   make demo    plays the till on a web page, with simulated devices and a real broker, back office and daemon
+#   make test    all tests that a change must pass (at most 8 minutes)
+# The others are for people who change the code; `make help` lists them.
+
+PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test demo test check test-all bench docs format constraints clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup:  ## install what the demo needs (only what is missing)
+	@.ci/setup demo
+
+setup-test:  ## install what the tests need (only what is missing)
+	@.ci/setup test
+
+demo: setup  ## the till on a web page; ARGS="--script full_refund" plays a story and exits
+	@$(PYTHON) -m hil demo $(ARGS)
+
+check: setup-test  ## style, types, import contracts, fast tests (at most 60 s)
+	@.ci/check
+
+test: setup-test  ## check, and every test that a change must pass (at most 8 min)
+	@.ci/check --no-tests
+	@$(PYTEST) -m "not exhaustive" $(ARGS)
+
+test-all: setup-test  ## every test, the exhaustive ones too
+	@.ci/check --no-tests
+	@$(PYTEST) $(ARGS)
+
+bench: setup-test  ## measure the budgets, each as a ratio to a floor of the same run
+	@$(PYTHON) -m hil.benchmarks $(ARGS)
+
+docs: setup-test  ## write the generated documents again (drift fails a test)
+	@$(PYTHON) -m hil.docs
+
+format: setup-test  ## format the code
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+constraints: setup-test  ## pin what is installed now
+	@{ head -n 1 constraints.txt; $(PYTHON) -m pip freeze --exclude-editable --exclude pip | sort -f; } > constraints.new && mv constraints.new constraints.txt
+
+clean:  ## remove what the commands made (not the packages of the system)
+	@rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

@@ -1,0 +1,209 @@
+"""The commands of `pos-agent` besides `run`: each prints and returns an exit code."""
+
+import argparse
+import asyncio
+import getpass
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pos_agent import __version__
+from pos_agent.app.clock import SystemClock
+from pos_agent.app.identity import read_boot_id
+from pos_agent.app.pins import WeakPinError, hash_pin
+from pos_agent.control.server import read_status
+from pos_agent.domain.identifiers import grouped
+from pos_agent.domain.money import format_amount
+from pos_agent.journal.store import Journal
+from pos_agent.settings import LoadedConfig, explain, load_config
+
+
+def perform(options: argparse.Namespace) -> int:
+    """Dispatch to the command that was parsed.
+
+    Raises:
+        PosAgentError: As the command says; the caller prints it.
+    """
+    name = options.command if not hasattr(options, "action") else f"{options.command} {options.action}"
+    return _COMMANDS[name](options)
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+
+def _version(options: argparse.Namespace) -> int:
+    if options.json:
+        _print_json({"version": __version__})
+    else:
+        print(f"pos-agent {__version__}")
+    return 0
+
+
+def _check_config(options: argparse.Namespace) -> int:
+    loaded = load_config(options.config)
+    if options.json:
+        _print_json({"valid": True, "terminal_id": loaded.config.terminal.terminal_id})
+    else:
+        print(f"{options.config}: valid (terminal {loaded.config.terminal.terminal_id})")
+    return 0
+
+
+def _show_config(options: argparse.Namespace) -> int:
+    values = list(explain(load_config(options.config)))
+    if options.json:
+        _print_json(values)
+        return 0
+    width = max(len(value.key) for value in values)
+    for value in values:
+        print(f"{value.key:{width}}  {value.value!r}  # {value.origin}")
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    loaded = load_config(options.config)
+    status = read_status(Path(loaded.config.terminal.runtime_dir))
+    if options.json:
+        _print_json(status)
+        return 0
+    back_office = "present" if status.is_back_office_present else "away"
+    print(f"{status.terminal_id}  {status.workflow_state}  pid {status.pid}  up {status.uptime_s:.0f} s")
+    print(f"broker {'connected' if status.is_broker_connected else 'away'}, back office {back_office}")
+    print(f"outbox: {status.outbox.queued} queued, {status.outbox.sent} sent, {status.outbox.held} held")
+    for device in status.devices:
+        print(f"  {device.name:17} {'online' if device.is_online else 'OFFLINE'} {device.code}")
+    return 0
+
+
+async def _open(loaded: LoadedConfig) -> Journal:
+    """Open the journal beside a daemon that may be running: no recovery."""
+    terminal = loaded.config.terminal
+    return await Journal.open(
+        Path(terminal.data_dir),
+        terminal_id=terminal.terminal_id,
+        boot_id=read_boot_id(),
+        clock=SystemClock(),
+        recover=False,
+    )
+
+
+def _with_journal(options: argparse.Namespace, work: Callable[[Journal], Any]) -> Any:
+    async def run() -> Any:
+        journal = await _open(load_config(options.config))
+        try:
+            return await work(journal)
+        finally:
+            await journal.close()
+
+    return asyncio.run(run())
+
+
+def _read_pin() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().strip()
+    pin = getpass.getpass("PIN (4 to 8 digits): ")
+    return pin if pin == getpass.getpass("again: ") else ""
+
+
+def _operator_add(options: argparse.Namespace) -> int:
+    loaded = load_config(options.config)
+    if not (options.no.isdigit() and len(options.no) == 2):
+        print("pos-agent: an operator number has two digits, such as 01", file=sys.stderr)
+        return 2
+    try:
+        pin_hash = hash_pin(_read_pin())
+    except WeakPinError as error:
+        print(f"pos-agent: {error}", file=sys.stderr)
+        return 2
+    person = options.person or f"{loaded.config.terminal.terminal_id}/{options.no}"
+
+    async def work(journal: Journal) -> None:
+        await journal.put_operator(
+            operator_no=options.no, person_id=person, name=options.name, role=options.role, pin_hash=pin_hash
+        )
+
+    _with_journal(options, work)
+    if options.json:
+        _print_json({"operator_no": options.no, "person_id": person, "role": options.role})
+    else:
+        print(f"operator {options.no} ({options.role}) can sign in now")
+    return 0
+
+
+def _operator_list(options: argparse.Namespace) -> int:
+    async def work(journal: Journal) -> list[dict[str, Any]]:
+        return [
+            {
+                "operator_no": operator.operator_no,
+                "name": operator.name,
+                "role": operator.role,
+                "person_id": operator.person_id,
+                "locked_s": operator.locked_s,
+            }
+            for operator in await journal.operators()
+        ]
+
+    rows = _with_journal(options, work)
+    if options.json:
+        _print_json(rows)
+    for row in [] if options.json else rows:
+        locked = f"  locked for {row['locked_s']} s" if row["locked_s"] else ""
+        print(f"{row['operator_no']}  {row['role']:10}  {row['name']}{locked}")
+    return 0
+
+
+def _outbox_list(options: argparse.Namespace) -> int:
+    rows = _with_journal(options, lambda journal: journal.money_rows(with_acked=options.all))
+    if options.json:
+        _print_json(rows)
+        return 0
+    if not rows:
+        print("nothing waits to be sent")
+    for row in rows:
+        print(
+            f"{row.refund_request_id}  {format_amount(row.amount_minor):>11}  {row.status:6}  {row.state:10}  "
+            f"money: {row.money}  tries: {row.attempts}  {row.cause}".rstrip()
+        )
+    return 0
+
+
+def _outbox_show(options: argparse.Namespace) -> int:
+    async def work(journal: Journal) -> Any:
+        found = await journal.refunds_by_tail(options.request)
+        rows = await journal.money_rows(with_acked=True)
+        return [
+            (record, next((r for r in rows if r.refund_request_id == record.request.refund_request_id), None))
+            for record in found
+        ]
+
+    found = _with_journal(options, work)
+    if options.json:
+        _print_json([{"record": record, "outbox": row} for record, row in found])
+    for record, row in [] if options.json else found:
+        request = record.request
+        print(f"request   {grouped(request.refund_request_id)}")
+        print(f"amount    {format_amount(request.amount_minor)} {request.currency} ({request.refund_type})")
+        print(f"state     {record.state}   money: {row.money if row else 'unknown'}")
+        print(f"operator  {request.operator_no}   at {request.created_at.isoformat()}")
+        print(
+            f"outbox    {row.status if row else '-'}   tries {row.attempts if row else 0}   {row.cause if row else ''}"
+        )
+    if not found:
+        print(f"pos-agent: no request ends with {options.request}", file=sys.stderr)
+        return 1
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "version": _version,
+    "check-config": _check_config,
+    "show-config": _show_config,
+    "status": _status,
+    "operator add": _operator_add,
+    "operator list": _operator_list,
+    "outbox list": _outbox_list,
+    "outbox show": _outbox_show,
+}

@@ -1,0 +1,105 @@
+"""What makes this run and this terminal unique: randomness, boot id, device key, keyed hash."""
+
+import hmac
+import secrets
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from pos_agent.domain.config import TrustConfig
+from pos_agent.errors import ConfigValueError
+from pos_agent.protocol.envelope import public_key_from_base64
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class SystemRandom:
+    """Cryptographic randomness."""
+
+    def random_18(self) -> int:
+        """Return 18 random digits as an integer."""
+        return secrets.randbelow(10**18)
+
+    def token(self) -> str:
+        """Return 64 random bits in hex."""
+        return secrets.token_hex(8)
+
+
+def read_boot_id() -> str:
+    """Return the kernel's boot id, or a random one where there is none."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return secrets.token_hex(16)
+
+
+class KeyedHash:
+    """HMAC-SHA256 of a number that might be a payment code (D14)."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def order_no_hash(self, number: str) -> str:
+        """Return the hex digest."""
+        return hmac.new(self._key, number.encode(), "sha256").hexdigest()
+
+
+def load_device_key(trust: TrustConfig) -> Ed25519PrivateKey:
+    """Read the terminal's signing key.
+
+    Raises:
+        ConfigValueError: Missing, unreadable or not Ed25519; a person must put it right.
+    """
+    key = "trust.device_key_file"
+    try:
+        loaded = load_pem_private_key(Path(trust.device_key_file).read_bytes(), password=None)
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigValueError(str(error), key=key, origin=trust.device_key_file, hint="enrol the terminal") from error
+    if not isinstance(loaded, Ed25519PrivateKey):
+        raise ConfigValueError("is not an Ed25519 key", key=key, origin=trust.device_key_file, hint="enrol again")
+    return loaded
+
+
+def load_back_office_keys(trust: TrustConfig) -> Mapping[str, Ed25519PublicKey]:
+    """Read the pinned keys of the back office.
+
+    Raises:
+        ConfigValueError: One is not base64 of 32 bytes.
+    """
+    keys = {}
+    for kid, text in trust.back_office_keys.items():
+        try:
+            keys[kid] = public_key_from_base64(text)
+        except (Base64Error, ValueError) as error:
+            raise ConfigValueError(
+                "is not a public key",
+                key=f"trust.back_office_keys.{kid}",
+                origin="configuration",
+                hint="copy it from `pos-backoffice keys --show`",
+            ) from error
+    return keys
+
+
+def load_keyed_hash(trust: TrustConfig) -> KeyedHash | None:
+    """Read the look-up key; None if none is configured: ambiguous numbers are then refused.
+
+    Raises:
+        ConfigValueError: The file is unreadable or not base64 of at least 16 bytes.
+    """
+    if not trust.lookup_key_file:
+        return None
+    try:
+        key = b64decode(Path(trust.lookup_key_file).read_text(encoding="ascii"), validate=False)
+    except (OSError, ValueError) as error:
+        raise ConfigValueError(
+            str(error), key="trust.lookup_key_file", origin=trust.lookup_key_file, hint="copy it from the back office"
+        ) from error
+    if len(key) < 16:
+        raise ConfigValueError(
+            "is shorter than 16 bytes", key="trust.lookup_key_file", origin=trust.lookup_key_file, hint="copy it again"
+        )
+    return KeyedHash(key)

@@ -1,0 +1,110 @@
+"""The command line of `pos-agent`: arguments in, exit code out; the work is in `pos_agent.app`.
+
+Exit codes: 0 done, 1 fault, 2 usage or configuration, 78 (EX_CONFIG) only when not even the SAFE state can start.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pos_agent import __version__
+
+DEFAULT_CONFIG = Path("/etc/pos-agent/terminal.toml")
+EXIT_OK, EXIT_FAULT, EXIT_USAGE = 0, 1, 2
+
+_EPILOG = """\
+examples:
+  pos-agent run --config /etc/pos-agent/terminal.toml
+  pos-agent check-config --config terminal.toml
+  pos-agent operator add --no 01 --name "Li Na" --role cashier     (asks for the PIN)
+  pos-agent outbox list                                            (has money moved? per request)
+
+exit codes: 0 done, 1 fault, 2 usage or configuration, 78 only if not even the SAFE state can start
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser; docs/commands.md is generated from it."""
+    parser = argparse.ArgumentParser(
+        prog="pos-agent",
+        description="The agent of a point-of-sale terminal: scan-code refunds that survive power cuts.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"pos-agent {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="configuration file (default: %(default)s)")
+    common.add_argument("--data-dir", type=Path, help="folder of shipped data: keymaps, device profiles, reasons")
+    machine = argparse.ArgumentParser(add_help=False)
+    machine.add_argument("--json", action="store_true", help="print JSON for machines")
+
+    run = commands.add_parser("run", parents=[common], help="run the daemon until SIGTERM")
+    run.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    commands.add_parser("check-config", parents=[common, machine], help="say whether the configuration is valid")
+    commands.add_parser("show-config", parents=[common, machine], help="print every value and where it came from")
+    commands.add_parser("status", parents=[common, machine], help="ask the running daemon how it is")
+    commands.add_parser("version", parents=[machine], help="print the version")
+    _add_operator(commands, common, machine)
+    _add_outbox(commands, common, machine)
+    return parser
+
+
+def _add_operator(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    common: argparse.ArgumentParser,
+    machine: argparse.ArgumentParser,
+) -> None:
+    operator = commands.add_parser("operator", help="manage the operators of this till")
+    actions = operator.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add = actions.add_parser(
+        "add",
+        parents=[common, machine],
+        help="add or replace an operator",
+        description="Add or replace an operator. The PIN is asked for, or read as one line from standard input; it is "
+        "never an argument. 4 to 8 digits; PINs that everybody knows are refused.",
+    )
+    add.add_argument("--no", required=True, help="operator number, two digits, such as 01")
+    add.add_argument("--name", required=True, help="name, for records")
+    add.add_argument("--role", required=True, choices=["cashier", "supervisor"])
+    add.add_argument("--person", help="person id in the back office; the default is terminal id and operator number")
+    actions.add_parser("list", parents=[common, machine], help="list operators (no PINs)")
+
+
+def _add_outbox(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    common: argparse.ArgumentParser,
+    machine: argparse.ArgumentParser,
+) -> None:
+    outbox = commands.add_parser("outbox", help="what has not reached the back office, and whether money has moved")
+    actions = outbox.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", parents=[common, machine], help="one line a request")
+    listing.add_argument("--all", action="store_true", help="with requests that the back office has acknowledged")
+    show = actions.add_parser("show", parents=[common, machine], help="one request in full")
+    show.add_argument("request", help="refund request number, or its last 6 digits")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = build_parser().parse_args(arguments)
+    if options.command == "run":
+        from pos_agent.app.daemon import run_daemon
+
+        return run_daemon(options.config, data_dir=options.data_dir, log_level=options.log_level)
+    from pos_agent.app.commands import perform
+    from pos_agent.errors import ConfigError, PosAgentError
+
+    try:
+        return perform(options)
+    except ConfigError as error:
+        print(f"pos-agent: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except (PosAgentError, OSError) as error:
+        print(f"pos-agent: {error}", file=sys.stderr)
+        return EXIT_FAULT
+
+
+if __name__ == "__main__":
+    sys.exit(main())
