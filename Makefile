@@ -34,10 +34,10 @@ test-all: setup-test  ## every test, the exhaustive ones too
 	@$(PYTEST) $(ARGS)
 
 bench: setup-test  ## measure the budgets, each as a ratio to a floor of the same run
-	@$(PYTHON) -m hil.benchmarks $(ARGS)
+	@$(PYTHON) -m tests.bench $(ARGS)
 
 docs: setup-test  ## write the generated documents again (drift fails a test)
-	@$(PYTHON) -m hil.docs
+	@$(PYTHON) docs/generate.py
 
 format: setup-test  ## format the code
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
