@@ -6,5 +6,6 @@ The schema itself is `pos_agent.domain.config`; the shipped data is the top-leve
 from pos_agent.settings.data import DataFinder
 from pos_agent.settings.explain import ExplainedValue, explain
 from pos_agent.settings.load import LoadedConfig, load_config
+from pos_agent.settings.salvage import salvage_config
 
-__all__ = ["DataFinder", "ExplainedValue", "LoadedConfig", "explain", "load_config"]
+__all__ = ["DataFinder", "ExplainedValue", "LoadedConfig", "explain", "load_config", "salvage_config"]

@@ -34,8 +34,18 @@ class LoadedConfig(msgspec.Struct, frozen=True, kw_only=True):
     origins: dict[str, str]
 
 
-def load_config(path: Path, environment: Mapping[str, str] | None = None) -> LoadedConfig:
+def load_config(
+    path: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    replaced: Mapping[str, str | dict[str, str] | None] | None = None,
+) -> LoadedConfig:
     """Load and validate the configuration.
+
+    Args:
+        path: The TOML file.
+        environment: Where overrides come from; None = the process's.
+        replaced: Keys to drop (None) or to set before validation, see `pos_agent.settings.salvage`.
 
     Raises:
         ConfigFileError: Missing, unreadable or not TOML; names the line.
@@ -52,6 +62,8 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Loa
     for key, name, value in _from_environment(os.environ if environment is None else environment):
         _put(tree, key, value, name)
         origins[key] = f"environment {name}"
+    for key, replacement in (replaced or {}).items():
+        _replace(tree, key, replacement)
     for key, _ in _leaves(tree):
         origins.setdefault(key, str(path))
     _refuse_unknown_keys(tree, origins, path)
@@ -87,6 +99,19 @@ def _put(tree: dict[str, Any], key: str, value: str, name: str) -> None:
             raise ConfigValueError("is not a section", key=key, origin=f"environment {name}")
         tree = branch
     tree[last] = value
+
+
+def _replace(tree: dict[str, Any], key: str, value: str | dict[str, str] | None) -> None:
+    """Set a dotted key, or drop it (a whole section too)."""
+    *sections, last = key.split(".")
+    for section in sections:
+        if not isinstance(tree.get(section), dict):
+            tree[section] = {}
+        tree = tree[section]
+    if value is None:
+        tree.pop(last, None)
+    else:
+        tree[last] = dict(value) if isinstance(value, dict) else value
 
 
 def _lines_of_keys(text: str) -> Iterator[tuple[str, int]]:

@@ -1,0 +1,47 @@
+"""A broken configuration still gives a screen."""
+
+from pathlib import Path
+
+import pytest
+
+from pos_agent.errors import ConfigFileError
+from pos_agent.settings import salvage_config
+
+SHIPPED = Path(__file__).resolve().parents[3] / "config" / "terminal.toml"
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "terminal.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("service_phone", "service_fone"),
+        ("operator_limit_minor = 20000", 'operator_limit_minor = "lots"'),
+        ('merchant_id = "898310000000001"', ""),
+        ('url = "mqtts://broker.example:8883"', 'url = "http://x"'),
+        ("[trust]", "[turst]"),
+        ('locale = "zh-CN"', "locale = 3"),
+        (r"'^\d{17}$'", "'('"),
+    ],
+)
+def test_salvage_drops_the_bad_key_and_keeps_the_display(tmp_path: Path, old: str, new: str) -> None:
+    text = SHIPPED.read_text(encoding="utf-8")
+    assert old in text
+    config = salvage_config(write(tmp_path, text.replace(old, new)))
+    assert config.devices.operator_display.path == "/dev/tty1"
+    assert config.devices.keypad.path.endswith("event-kbd")
+
+
+def test_salvage_of_no_toml_gives_built_in_defaults(tmp_path: Path) -> None:
+    config = salvage_config(write(tmp_path, "[[["))
+    assert config.terminal.terminal_id == "t-safe"
+    assert config.devices.operator_display.driver == "ansi"
+
+
+def test_salvage_without_file_cannot_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigFileError):
+        salvage_config(tmp_path / "none.toml")
