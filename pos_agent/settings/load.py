@@ -126,7 +126,7 @@ def _lines_of_keys(text: str) -> Iterator[tuple[str, int]]:
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in tree.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from _leaves(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
@@ -144,8 +144,13 @@ def _known_keys() -> tuple[set[str], set[str]]:
 
 def _refuse_unknown_keys(tree: Mapping[str, Any], origins: Mapping[str, str], path: Path) -> None:
     leaves, mappings = _known_keys()
-    for key, _ in _leaves(tree):
-        if key in leaves or any(key.startswith(mapping + ".") for mapping in mappings):
+    sections = {key[:index] for key in leaves for index, character in enumerate(key) if character == "."}
+    for key, value in _leaves(tree):
+        if (
+            key in leaves
+            or (value == {} and key in sections)
+            or any(key.startswith(mapping + ".") for mapping in mappings)
+        ):
             continue
         near = difflib.get_close_matches(key, leaves, n=1, cutoff=0.6)
         hint = f"did you mean {near[0]}?" if near else "see docs/config.md for the keys"
