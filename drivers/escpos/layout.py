@@ -1,0 +1,139 @@
+"""Blocks → lines of cells: wrapping, columns, alignment. Pure; knows no bytes and no printer commands."""
+
+import unicodedata
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from pos_agent.domain.slip import Align, Row, Rule, Text
+
+#: Returns how many cells one character takes in the printer's text mode: 1 or 2.
+CellsOf = Callable[[str], int]
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One printed line.
+
+    Attributes:
+        text: Printable characters only; no control, format or private-use character.
+        width, height: Multiples of the font, 1 or 2.
+        is_critical: Holds money or an identifier: shown exactly or not at all.
+    """
+
+    text: str
+    align: Align = Align.LEFT
+    width: int = 1
+    height: int = 1
+    bold: bool = False
+    is_critical: bool = False
+
+
+def printable(text: str) -> str:
+    """Return `text` with everything removed that could command a printer or deceive a reader.
+
+    Control characters become spaces: an ESC inside a merchant's name or a reviewer's sentence must not reach the
+    printer as a command. Format characters (bidirectional overrides, zero-width joiners) vanish: they could turn
+    figures around. The yen sign U+00A5 becomes U+FFE5, the one that GB 2312 has; otherwise GB18030 gives four bytes
+    that print as "0 6" (devices.md section 1).
+    """
+    composed = unicodedata.normalize("NFC", text).replace("\u00a5", "\uffe5").replace("\u00a0", " ")
+    kept = []
+    for character in composed:
+        category = unicodedata.category(character)
+        if category in ("Cc", "Zl", "Zp"):
+            kept.append(" ")
+        elif category not in ("Cf", "Cs", "Mn", "Me"):
+            kept.append(character)
+    return "".join(kept)
+
+
+def width_of(text: str, cells_of: CellsOf) -> int:
+    """Return how many cells `text` takes."""
+    return sum(cells_of(character) for character in text)
+
+
+def lines_of(block: Text | Row | Rule, columns: int, cells_of: CellsOf) -> Iterator[Line]:
+    """Yield the lines of one block of text.
+
+    Args:
+        block: What to set.
+        columns: Cells of a line at normal width.
+        cells_of: Width of a character.
+    """
+    match block:
+        case Rule():
+            yield Line(text="-" * columns)
+        case Text():
+            yield from _paragraph(block, columns, cells_of)
+        case Row():
+            yield from _row(block, columns, cells_of)
+
+
+def _paragraph(block: Text, columns: int, cells_of: CellsOf) -> Iterator[Line]:
+    width, height = min(max(block.width, 1), 2), min(max(block.height, 1), 2)
+    for paragraph in block.text.splitlines() or [""]:
+        for text in wrap(printable(paragraph), columns // width, cells_of):
+            yield Line(
+                text=text,
+                align=block.align,
+                width=width,
+                height=height,
+                bold=block.bold,
+                is_critical=block.is_critical,
+            )
+
+
+def _row(block: Row, columns: int, cells_of: CellsOf) -> Iterator[Line]:
+    label, value = printable(block.label).strip(), printable(block.value).strip()
+    height = min(max(block.height, 1), 2)
+
+    def line(text: str) -> Line:
+        return Line(text=text, height=height, bold=block.bold, is_critical=block.is_critical)
+
+    gap = columns - width_of(label, cells_of) - width_of(value, cells_of)
+    if gap >= 1:
+        yield line(label + " " * gap + value)
+        return
+    for text in wrap(label, columns, cells_of):
+        yield line(text)
+    for text in wrap(value, columns, cells_of):
+        yield line(" " * (columns - width_of(text, cells_of)) + text)
+
+
+def wrap(text: str, columns: int, cells_of: CellsOf) -> list[str]:
+    """Break `text` into pieces of at most `columns` cells: at spaces, else between any two characters.
+
+    No character is lost but the spaces at a break. An empty text gives one empty line.
+    """
+    pieces: list[str] = []
+    rest = text.rstrip()
+    while width_of(rest, cells_of) > columns:
+        end = _fitting(rest, columns, cells_of)
+        end = _word_break(rest, end) or end
+        pieces.append(rest[:end].rstrip())
+        rest = rest[end:].lstrip()
+    return [*pieces, rest]
+
+
+def _fitting(text: str, columns: int, cells_of: CellsOf) -> int:
+    """Return how many characters fit; at least one, so that wrapping always ends."""
+    used = 0
+    for index, character in enumerate(text):
+        used += cells_of(character)
+        if used > columns:
+            return max(index, 1)
+    return len(text)
+
+
+def _word_break(text: str, end: int) -> int:
+    """Return where to break so that no ASCII word is cut, or 0 if the cut at `end` is right or cannot be helped."""
+    if not (_is_word(text[end]) and _is_word(text[end - 1])):
+        return 0
+    start = end
+    while start > 0 and _is_word(text[start - 1]):
+        start -= 1
+    return start
+
+
+def _is_word(character: str) -> bool:
+    return character.isascii() and not character.isspace()

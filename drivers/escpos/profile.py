@@ -1,0 +1,151 @@
+"""What one model of printer can do; read from config/devices/<name>.toml. Pure: parses text, opens nothing."""
+
+import tomllib
+from enum import StrEnum
+
+import msgspec
+
+from pos_agent.errors import ConfigValueError
+
+
+class TextMode(StrEnum):
+    """How text reaches the paper.
+
+    CODEPAGE: one byte a character in one code page; a line outside it is drawn as a raster.
+    GB18030: the printer's own Han font, switched by ``FS &`` and ``FS .``; a line outside it is drawn as a raster.
+    RASTER: every line is drawn; the only way on models without a Han font (devices.md section 1).
+    """
+
+    CODEPAGE = "codepage"
+    GB18030 = "gb18030"
+    RASTER = "raster"
+
+
+class CutMode(StrEnum):
+    """What ends a sheet.
+
+    FEED_AND_CUT: ``GS V 66 0``, which feeds to the knife by itself.
+    CUT: feed `feed_to_knife_lines`, then ``GS V 1``.
+    NONE: no knife; feed `feed_to_knife_lines` past the tear bar.
+    """
+
+    FEED_AND_CUT = "feed_and_cut"
+    CUT = "cut"
+    NONE = "none"
+
+
+class Tier(StrEnum):
+    """Highest completion tier that this model's answers justify (D13)."""
+
+    SENT = "sent"
+    SENT_CLEAN = "sent_clean"
+
+
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Facts about one model.
+
+    Attributes:
+        profile_id: File name without its ending.
+        name: For people.
+        width_dots: Printable dots of a line.
+        dots_per_mm: 8 = 203 dpi.
+        cell_dots: Width of one column; Han glyphs take two.
+        text_mode: See `TextMode`.
+        code_page: Python's name of the code page of text mode ``codepage``.
+        code_page_number: The n of ``ESC t n`` that selects it.
+        cut: See `CutMode`.
+        feed_to_knife_lines: Lines between the head and the knife (or the tear bar).
+        has_code128: ``GS k 73`` is known; else the bars are drawn.
+        has_qr: ``GS ( k`` is known; else the code is drawn.
+        has_raster: ``GS v 0`` is known.
+        has_port_status: GET_PORT_STATUS tells the truth.
+        has_asb: ``GS a`` switches Automatic Status Back on.
+        has_dle_eot: ``DLE EOT n`` is answered; never true for an unknown clone, which may print it (field.md 18).
+        tier: See `Tier`.
+        speed_mm_s: Paper speed for text, rather too low than too high: it is waited for before "clean" is claimed.
+        cut_s: Time of one cut.
+        buffer_bytes: Receive buffer; what may still be unprinted when the last byte was accepted.
+        chunk_bytes: Largest bulk transfer.
+        interface: USB interface number; None = the first of printer class 7.
+        fonts: Font files for drawn lines, the first that exists is used.
+    """
+
+    name: str
+    profile_id: str = ""
+    width_dots: int = 576
+    dots_per_mm: int = 8
+    cell_dots: int = 12
+    text_mode: TextMode = TextMode.GB18030
+    code_page: str = "cp437"
+    code_page_number: int = 0
+    cut: CutMode = CutMode.FEED_AND_CUT
+    feed_to_knife_lines: int = 4
+    has_code128: bool = True
+    has_qr: bool = True
+    has_raster: bool = True
+    has_port_status: bool = True
+    has_asb: bool = False
+    has_dle_eot: bool = False
+    tier: Tier = Tier.SENT
+    speed_mm_s: int = 80
+    cut_s: float = 0.5
+    buffer_bytes: int = 4096
+    chunk_bytes: int = 4096
+    interface: int | None = None
+    fonts: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> int:
+        """Return the cells of a line: 48 on 80 mm paper, 32 on 58 mm."""
+        return self.width_dots // self.cell_dots
+
+    @property
+    def identity(self) -> str:
+        """Return what rendered bytes depend on; bytes of another identity are rendered again (D12)."""
+        return f"{self.profile_id}/{self.text_mode}/{self.width_dots}"
+
+
+def parse_profile(text: str, *, profile_id: str, text_mode: str = "", tier: str = "") -> Profile:
+    """Read a profile.
+
+    Args:
+        text: The TOML of the file.
+        profile_id: File name without its ending.
+        text_mode: Overrides the file's; empty = as in the file.
+        tier: Upper limit from the till's config; empty = as in the file.
+    Raises:
+        ConfigValueError: Not TOML, an unknown key, a value that no printer can have. A person must change the file.
+    """
+    try:
+        facts = tomllib.loads(text)
+        facts["profile_id"] = profile_id
+        if text_mode:
+            facts["text_mode"] = text_mode
+        if tier == Tier.SENT:
+            facts["tier"] = Tier.SENT.value
+        profile = msgspec.convert(facts, Profile)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ConfigValueError(str(error), key="devices.printer.profile", origin=f"{profile_id}.toml") from error
+    _check(profile)
+    return profile
+
+
+def _check(profile: Profile) -> None:
+    problem = ""
+    if not 128 <= profile.width_dots <= 2048 or profile.width_dots % 8:
+        problem = "width_dots must be a multiple of 8 from 128 to 2048"
+    elif profile.cell_dots < 8 or profile.columns < 16:
+        problem = "cell_dots must leave at least 16 columns of at least 8 dots"
+    elif profile.speed_mm_s < 1 or not 64 <= profile.chunk_bytes <= 8192:
+        problem = "speed_mm_s must be positive and chunk_bytes from 64 to 8192"
+    elif not 0 <= profile.code_page_number <= 255 or not 0 <= profile.feed_to_knife_lines <= 255:
+        problem = "code_page_number and feed_to_knife_lines must fit a byte"
+    elif profile.text_mode is TextMode.RASTER and not profile.has_raster:
+        problem = "text_mode raster needs has_raster"
+    if problem:
+        raise ConfigValueError(problem, key="devices.printer.profile", origin=f"{profile.profile_id}.toml")
+    try:
+        "".encode(profile.code_page)
+    except LookupError as error:
+        origin = f"{profile.profile_id}.toml"
+        raise ConfigValueError(str(error), key="devices.printer.profile.code_page", origin=origin) from error

@@ -1,0 +1,157 @@
+"""Keeps what is known about the printer up to date and says so when it changes."""
+
+import asyncio
+import logging
+
+from drivers.escpos.link import PrinterLink
+from drivers.escpos.profile import Profile
+from drivers.escpos.status import (
+    DLE_EOT_REQUESTS,
+    ENABLE_ASB,
+    Facts,
+    StatusReader,
+    parse_dle_eot,
+    parse_port_status,
+)
+from pos_agent.devices.interfaces import EventSink, PrinterStatus
+from pos_agent.domain.events import DeviceName, DeviceStatusChanged
+
+_LOG = logging.getLogger(__name__)
+#: How long an answer to DLE EOT may take. Source: devices.md section 9, "probe timeout 300 ms".
+REPLY_TIMEOUT_S = 0.3
+#: Long enough for bytes that have arrived; 0 would mean "for ever" to libusb.
+READ_MS = 1
+REPLY_READ_MS = 20
+
+
+class StatusWatch:
+    """Collects facts from every source that the profile trusts.
+
+    Attributes:
+        changed: Set at each change of the status, and when the printer comes or goes.
+    """
+
+    def __init__(self, profile: Profile, link: PrinterLink, sink: EventSink) -> None:
+        self._profile = profile
+        self._link = link
+        self._sink = sink
+        self._reader = StatusReader()
+        self._facts = Facts()
+        self._told = ""
+        self._is_open = False
+        self._needs_asb = False
+        self._polled_at_s = float("-inf")
+        self.changed = asyncio.Event()
+
+    @property
+    def status(self) -> PrinterStatus:
+        """Return the newest status, without I/O."""
+        return self._facts.status(is_open=self.is_open)
+
+    @property
+    def unknown_count(self) -> int:
+        """Return how many received bytes were of no known class."""
+        return self._reader.unknown_count
+
+    @property
+    def is_open(self) -> bool:
+        """Return True from the end of `opened` to `closed` or the link's loss."""
+        return self._is_open and self._link.is_open
+
+    def age_s(self) -> float:
+        """Return how long ago the printer was asked."""
+        return asyncio.get_running_loop().time() - self._polled_at_s
+
+    async def opened(self) -> None:
+        """Start afresh with a printer that was just opened.
+
+        Raises:
+            OfflineError: It is gone again.
+        """
+        self._reader.reset()
+        self._facts = Facts()
+        self._told = ""
+        self._needs_asb = self._profile.has_asb
+        await self.refresh()
+        self._is_open = True
+        self.changed.set()
+        # Told after whoever opened the printer has told that it is there, not before.
+        asyncio.get_running_loop().call_soon(self._tell)
+
+    def closed(self) -> None:
+        """Forget everything; nothing is known about a printer that is away."""
+        self._is_open = False
+        self.changed.set()
+
+    async def refresh(self) -> PrinterStatus:
+        """Ask every trusted source and return the status.
+
+        Raises:
+            OfflineError: The printer is gone.
+        """
+        if self._needs_asb:  # refused while off line by some printers: tried again
+            self._needs_asb = await self._link.write(ENABLE_ASB) < len(ENABLE_ASB)
+        await self.poll()
+        if self._profile.has_dle_eot and not self._profile.has_asb:
+            await self._ask_dle_eot()
+        return self.status
+
+    async def poll(self) -> PrinterStatus:
+        """Read GET_PORT_STATUS and what the printer has sent, without asking it by commands: safe inside a job.
+
+        Raises:
+            OfflineError: The printer is gone.
+        """
+        port_status = await self._link.port_status()
+        data = await self._link.read(READ_MS) if self._profile.has_asb else b""
+        self._polled_at_s = asyncio.get_running_loop().time()
+        self.take(port_status, data)
+        return self.status
+
+    def take(self, port_status: int | None, data: bytes) -> None:
+        """Use what a poll found: GET_PORT_STATUS (None = not answered) and received bytes."""
+        if port_status is not None and self._profile.has_port_status:
+            self._merge(self._port_facts(port_status))
+        for answer in self._reader.feed(data):
+            if isinstance(answer, Facts) and self._profile.has_asb:
+                self._merge(answer)
+        self._tell()
+
+    def _port_facts(self, port_status: int) -> Facts:
+        """Where ASB tells paper, cover and error apart, the port's one byte must not overrule it."""
+        facts = parse_port_status(port_status)
+        return Facts() if self._profile.has_asb and self._facts.is_offline is not None else facts
+
+    async def _ask_dle_eot(self) -> None:
+        for n, request in enumerate(DLE_EOT_REQUESTS, 1):
+            if await self._link.write(request) < len(request):
+                return  # refused while off line: the port status has said so
+            answer = await self._await_reply()
+            if answer is None:
+                _LOG.debug("no answer to DLE EOT n=%d", n)
+                return
+            self._merge(parse_dle_eot(n, answer))
+        self._tell()
+
+    async def _await_reply(self) -> int | None:
+        deadline_s = asyncio.get_running_loop().time() + REPLY_TIMEOUT_S
+        while asyncio.get_running_loop().time() < deadline_s:
+            for answer in self._reader.feed(await self._link.read(REPLY_READ_MS)):
+                if isinstance(answer, int):
+                    return answer
+        return None
+
+    def _merge(self, facts: Facts) -> None:
+        self._facts = self._facts.merged(facts)
+
+    def _tell(self) -> None:
+        if not self.is_open:
+            return
+        status = self.status
+        code = status.code or ("EPTR_REC_NEAR_END" if status.rec_near_end else "")
+        if code == self._told:
+            return
+        _LOG.info("printer status code=%s", code or "ready")
+        self._told = code
+        self.changed.set()
+        self._sink(DeviceStatusChanged(DeviceName.PRINTER, is_online=True, code=code))
