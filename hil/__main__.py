@@ -1,0 +1,40 @@
+"""``python -m hil``: the bench from the command line."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+DEFAULT_STATE_DIR = Path(__file__).resolve().parents[1] / ".demo"
+DEFAULT_PORT = 8765
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(prog="python -m hil", description="The bench: a till without hardware.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser(
+        "demo",
+        help="start broker, back office, acquirer, daemon and devices, and serve one page",
+        epilog="examples: python -m hil demo; python -m hil demo --script full_refund; python -m hil demo --headless",
+    )
+    demo.add_argument("--headless", action="store_true", help="print one JSON line when ready, run until SIGTERM")
+    demo.add_argument("--script", metavar="NAME", help="play a story, exit 0 or 1; 'list' names them all")
+    demo.add_argument("--port", type=int, help=f"of the page (default {DEFAULT_PORT}, or a free one)")
+    demo.add_argument("--state-dir", type=Path, default=DEFAULT_STATE_DIR, help="data and logs (default .demo)")
+    demo.add_argument("--fast", action="store_true", help="paper moves 20 times faster than real")
+    demo.add_argument("--locale", choices=("zh-CN", "en"), default="zh-CN", help="the till's language at start")
+    demo.add_argument("--display", choices=("40x12", "20x4"), default="40x12", help="the operator display")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    options = make_parser().parse_args(arguments)
+    from hil.demo import run_demo  # noqa: PLC0415 - `--help` needs none of it
+
+    return run_demo(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

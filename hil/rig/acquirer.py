@@ -1,0 +1,45 @@
+"""The simulated acquirer: its own process with its own ledger, never killed by a fault of the bench (trust.md 20)."""
+
+import sys
+from pathlib import Path
+
+import httpx
+
+from hil.rig.process import ManagedProcess
+
+
+class Acquirer:
+    """The acquirer process."""
+
+    def __init__(self, state_dir: Path, *, port: int) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.ledger_path = state_dir / "acquirer.jsonl"
+        self._process = ManagedProcess("acquirer", state_dir / "logs" / "acquirer.log")
+
+    @property
+    def pid(self) -> int:
+        """Return the acquirer's process id."""
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Start the acquirer; return when it listens."""
+        command = [sys.executable, "-m", "hil.acquirer", "--port", str(self.port), "--ledger", str(self.ledger_path)]
+        self._process.spawn(command)
+        await self._process.wait_until(lambda: '"ready"' in self._process.log_text(), timeout_s=15, what="ready line")
+
+    async def stop(self) -> None:
+        """End the acquirer in order."""
+        await self._process.stop()
+
+    async def set_next(self, answers: list[str]) -> None:
+        """Queue what it answers to the next refunds: accepted, processing, timeout, failed:CODE, abnormal."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=5.0, trust_env=False) as client:
+            response = await client.post("/control/next", json={"next": answers})
+            response.raise_for_status()
+
+    async def reset(self) -> None:
+        """Forget queued answers and the ledger."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=5.0, trust_env=False) as client:
+            response = await client.post("/control/reset")
+            response.raise_for_status()

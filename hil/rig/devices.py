@@ -1,0 +1,92 @@
+"""The simulated devices of the bench, by role; the daemon opens them as it would real ones."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from hil.simulators.display import SimLineDisplay, SimTerminal
+from hil.simulators.keypad import SimKeypad
+from hil.simulators.printer import SimPrinter
+from hil.simulators.scanner import SimScanner
+
+#: USB ids of the simulated printer come from its descriptors.
+OPERATOR_SIZES = {"40x12": (40, 12), "20x4": (20, 4)}
+CUSTOMER_SIZE = (20, 2)
+
+
+class Display(Protocol):
+    """What the bench needs of a simulated display."""
+
+    columns: int
+    rows: int
+
+    def lines(self) -> list[str]:
+        """Return what is shown."""
+
+
+class DeviceSet:
+    """All devices of one till.
+
+    Args:
+        folder: Holds the device nodes; short enough for Unix sockets.
+        operator_size: ``40x12`` (a terminal) or ``20x4`` (a serial display).
+        speed: How many times faster than real paper moves.
+        on_change: Called with a role after a display changed or a slip came out (role ``printer``).
+    """
+
+    def __init__(self, folder: Path, *, operator_size: str, speed: float, on_change: Callable[[str], None]) -> None:
+        self.folder = folder
+        columns, rows = OPERATOR_SIZES[operator_size]
+        self.operator_size = (columns, rows)
+        self.scanner = SimScanner(folder / "scanner")
+        self.keypad = SimKeypad(folder / "keypad")
+        self.operator_display: SimTerminal | SimLineDisplay
+        if operator_size == "40x12":
+            self.operator_display = SimTerminal(folder / "operator", columns, rows)
+        else:
+            self.operator_display = SimLineDisplay(folder / "operator", columns, rows)
+        self.customer_display = SimLineDisplay(folder / "customer", *CUSTOMER_SIZE)
+        self.printer_socket = folder / "printer.sock"
+        self.printer = SimPrinter(self.printer_socket, width_dots=576, speed=speed)
+        self.operator_display.on_change = lambda _panel: on_change("operator_display")
+        self.customer_display.on_change = lambda _panel: on_change("customer_display")
+        self.printer.on_slip = lambda _slip: on_change("printer")
+        self.unplugged: set[str] = set()
+
+    @property
+    def by_name(self) -> dict[str, Any]:
+        """Return the devices by the role names of `pos_agent.domain.events.DeviceName`."""
+        return {
+            "scanner": self.scanner,
+            "printer": self.printer,
+            "keypad": self.keypad,
+            "operator_display": self.operator_display,
+            "customer_display": self.customer_display,
+        }
+
+    async def start(self) -> None:
+        """Make the device nodes."""
+        for device in self.by_name.values():
+            await device.start()
+
+    async def close(self) -> None:
+        """Remove the device nodes."""
+        for device in self.by_name.values():
+            await _settled(device.close())
+
+    async def unplug(self, name: str) -> None:
+        """Pull a device's cable."""
+        await _settled(self.by_name[name].unplug())
+        self.unplugged.add(name)
+
+    async def plug(self, name: str) -> None:
+        """Put a device's cable back: it comes up at a new address."""
+        if name in self.unplugged:
+            await _settled(self.by_name[name].plug())
+            self.unplugged.discard(name)
+
+
+async def _settled(result: Awaitable[None] | None) -> None:
+    """Wait for what a device does, if it takes time."""
+    if result is not None:
+        await result

@@ -1,0 +1,169 @@
+"""The whole bench as one object: broker, acquirer, back office, daemon and devices, started, broken and reset."""
+
+import asyncio
+import fcntl
+import shutil
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from hil.rig.acquirer import Acquirer
+from hil.rig.backoffice import BackOffice
+from hil.rig.broker import Broker
+from hil.rig.changes import Changes
+from hil.rig.daemon import Daemon, Operator, make_config, random_pin
+from hil.rig.devices import DeviceSet
+from hil.rig.faults import Faults
+from hil.rig.pki import make_pki
+from hil.rig.ports import free_port, socket_folder
+
+TERMINAL_ID = "t-demo-01"
+#: Common names of the back office's certificates: one for each role and worker (D15).
+WORKERS = ("backoffice-1",)
+
+
+class RigOptions(msgspec.Struct, frozen=True):
+    """What can be chosen for a bench.
+
+    Attributes:
+        operator_size: ``40x12`` or ``20x4``.
+        locale: Language at start.
+        paper_speed: How many times faster than a real printer; 1 = real.
+    """
+
+    operator_size: str = "40x12"
+    locale: str = "zh-CN"
+    paper_speed: float = 1.0
+
+
+class StateBusyError(RuntimeError):
+    """Another bench uses this state folder."""
+
+
+class Rig:
+    """One till with everything around it.
+
+    Args:
+        state_dir: Everything of this run; what an earlier run left there is removed.
+        options: Choices.
+    """
+
+    def __init__(self, state_dir: Path, options: RigOptions) -> None:
+        self.state_dir = state_dir.resolve()
+        self.options = options
+        self.terminal_id = TERMINAL_ID
+        self.changes = Changes()
+        self._lock_file = _claim(self.state_dir)
+        folder = socket_folder(self.state_dir)
+        self._socket_folder = folder
+        self.pki = make_pki(self.state_dir / "pki", terminal_id=TERMINAL_ID, worker_names=WORKERS)
+        self.operators = (
+            Operator("01", "王芳", "cashier", random_pin()),
+            Operator("02", "李强", "supervisor", random_pin()),
+        )
+        self.devices = DeviceSet(
+            folder,
+            operator_size=options.operator_size,
+            speed=options.paper_speed,
+            on_change=self._on_device_change,
+        )
+        self.broker = Broker(
+            self.state_dir / "broker",
+            port=free_port(),
+            pki=self.pki,
+            log_path=self.state_dir / "logs" / "broker.log",
+        )
+        self.acquirer = Acquirer(self.state_dir, port=free_port())
+        self.back_office = BackOffice(
+            self.state_dir,
+            port=free_port(),
+            pki=self.pki,
+            broker_url=self.broker.url,
+            acquirer_url=self.acquirer.url,
+            terminal_id=TERMINAL_ID,
+        )
+        self.daemon = Daemon(self.state_dir, devices=self.devices, operators=self.operators)
+        self.faults = Faults(self.devices, self.changes)
+
+    def _on_device_change(self, role: str) -> None:
+        self.changes.add("slip" if role == "printer" else "screen", device=role)
+
+    async def start(self) -> None:
+        """Start everything; return when the till shows its sign-in screen and is online."""
+        config = make_config(
+            devices=self.devices,
+            data_dir=self.daemon.data_dir,
+            broker_url=self.broker.url,
+            pki=self.pki,
+            locale=self.options.locale,
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.devices.start())
+            group.create_task(self.broker.up())
+            group.create_task(self.acquirer.start())
+            group.create_task(self.back_office.prepare())
+            group.create_task(self.daemon.prepare(config))
+        await self._start_processes()
+
+    async def _start_processes(self) -> None:
+        self.daemon.on()
+        await self.back_office.start()
+        await self.daemon.wait_ready()
+        self.changes.add("power", is_on=True)
+
+    async def stop(self) -> None:
+        """End everything in order; nothing is left running."""
+        await self.daemon.stop()
+        await self.back_office.stop()
+        await self.acquirer.stop()
+        await self.broker.down()
+        await self.devices.close()
+        if self._socket_folder.parent != self.state_dir:
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
+        self._lock_file.close()
+
+    async def reset(self) -> None:
+        """Make everything as it was after `start`: no requests, no slips, no faults, everything plugged and online."""
+        await asyncio.gather(self.daemon.cut(), self.back_office.kill())
+        await self.faults.clear_all()
+        for name in tuple(self.devices.unplugged):
+            await self.devices.plug(name)
+        self.devices.printer.slips.clear()
+        self.daemon.reset_data()
+        self.back_office.reset_data()
+        await asyncio.gather(self.broker.wipe(), self.acquirer.reset())
+        await self._start_processes()
+
+    async def power_cut(self) -> None:
+        """Cut the till's power; broker, back office and acquirer go on."""
+        await self.daemon.cut()
+        self.changes.add("power", is_on=False)
+
+    def power_on(self) -> None:
+        """Switch the till on again, on the same data."""
+        self.daemon.on()
+        self.changes.add("power", is_on=True)
+
+
+def _claim(state_dir: Path) -> IO[str]:
+    """Lock the state folder for this process and empty it.
+
+    Raises:
+        StateBusyError: Another bench runs in it.
+    """
+    state_dir.mkdir(parents=True, exist_ok=True)
+    lock_file = (state_dir / "lock").open("w")
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock_file.close()
+        raise StateBusyError(f"another bench is running in {state_dir}") from error
+    for entry in state_dir.iterdir():
+        if entry.name == "lock":
+            continue
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    return lock_file

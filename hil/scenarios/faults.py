@@ -1,0 +1,83 @@
+"""Scripts: paper, network, power and cables go away and come back."""
+
+from hil.scenarios.story import Story
+
+
+def paper_out(story: Story) -> None:
+    """The paper is out at submission; the original slips come when paper is in."""
+    client = story.client
+    client.sign_in()
+    story.step("paper out")
+    fault_id = client.fault("paper_end")
+    story.submit_full(story.sale(kind="wechat")["order_no"])
+    client.wait_screen("缺纸")
+    assert client.slips() == []
+    story.step("paper in")
+    client.clear_fault(fault_id)
+    slips = client.wait_slips(2)
+    assert not any(slip["is_copy"] for slip in slips), "an original was marked as a copy"
+
+
+def offline(story: Story) -> None:
+    """The network goes after the sale was shown; the request is saved and sent once it is back."""
+    client = story.client
+    client.sign_in()
+    client.scan(story.sale(kind="wechat")["order_no"])
+    client.wait_state("SALE")
+    story.step("network down")
+    client.broker("down")
+    client.wait(lambda state: not state["daemon"]["is_broker_connected"], "offline")
+    client.enter()
+    client.wait_state("REASON")
+    client.keys("1")
+    client.wait_state("CONFIRM")
+    client.enter()
+    client.wait_state("RESULT")
+    state = client.wait_screen("已保存")
+    request_id = state["daemon"]["last_request_id"]
+    story.step("network up")
+    client.broker("up")
+    client.wait(lambda state: state["outbox"] == {"queued": 0, "sent": 0, "held": 0}, "an empty outbox", timeout_s=40)
+    answer = client.decide(request_id, "approve")
+    story.step(f"the back office has it once: {answer.get('state', answer)}")
+
+
+def power_cut(story: Story) -> None:
+    """The power is cut after submission while offline; the same request is sent after the start."""
+    client = story.client
+    client.sign_in()
+    client.scan(story.sale(kind="wechat")["order_no"])
+    client.wait_state("SALE")
+    client.broker("down")
+    client.wait(lambda state: not state["daemon"]["is_broker_connected"], "offline")
+    client.enter()
+    client.wait_state("REASON")
+    client.keys("1")
+    client.wait_state("CONFIRM")
+    client.enter()
+    request_id = client.wait_state("RESULT")["daemon"]["last_request_id"]
+    story.step("power cut")
+    client.power("cut")
+    client.broker("up")
+    client.power("on")
+    story.step("power on: nobody signs in")
+    client.wait_state("LOGIN", timeout_s=20)
+    client.wait(lambda state: state["outbox"] == {"queued": 0, "sent": 0, "held": 0}, "an empty outbox", timeout_s=40)
+    client.decide(request_id, "approve")
+    story.step("the back office has the same request, once")
+
+
+def replug(story: Story) -> None:
+    """Every device is pulled and put back; the till goes on without a restart."""
+    client = story.client
+    client.sign_in()
+    pid = client.state()["daemon"]["pid"]
+    for device in ("scanner", "printer", "keypad"):
+        story.step(f"unplug {device}")
+        client.unplug(device)
+        client.wait(lambda state, one=device: not state["devices"][one]["online"], f"{device} offline")
+        client.plug(device)
+        client.wait(lambda state, one=device: state["devices"][one]["online"], f"{device} online")
+    client.scan(story.sale(kind="wechat")["order_no"])
+    client.wait_state("SALE")
+    assert client.state()["daemon"]["pid"] == pid, "the daemon was restarted"
