@@ -4,7 +4,7 @@ A scanner types a whole code within milliseconds, and its suffix presses ENTER, 
 (field.md 10). Nobody types six keys with less than 15 ms between them, but a 00 key sends two.
 
 So a key that does not follow another within 15 ms passes at once. One that does is *held* until 15 ms of silence, or a
-slower key, show what the run was: a run of 6 keys or more that ends in ENTER is dropped, any other is passed on. The
+slower key, show what the run was: a run of 6 keys or more with an ENTER in it is dropped, any other is passed on. The
 first key of the first burst has passed by then. It cannot be called back, but the ENTER was held; and from that burst
 on the guard is *raised*: every key is held for 15 ms, so that later bursts leave no trace, until a person has typed
 alone for a while.
@@ -17,6 +17,8 @@ from drivers.keypad.keycodes import KEY_ENTER, KEY_KPENTER
 
 GAP_S = 0.015
 BURST_KEYS = 6
+#: A longer run is a machine, with or without ENTER; no more than this is kept of it.
+_RUN_KEYS = 256
 #: Slow keys after which the guard is lowered again.
 _CALM_KEYS = 50
 _ENTERS = frozenset({KEY_ENTER, KEY_KPENTER})
@@ -55,7 +57,7 @@ class BurstGuard:
         for key in keys:
             if 0 <= key.at_s - self._last_at_s < GAP_S:
                 self._run_length += 1
-                self._held.append(key)
+                self._hold(key)
             else:
                 passed += self.end_of_silence()
                 self._run_length = 1
@@ -63,10 +65,17 @@ class BurstGuard:
             self._last_at_s = key.at_s
         return passed
 
+    def _hold(self, key: KeyDown) -> None:
+        if self._run_length > _RUN_KEYS:
+            self.dropped_key_count += 1
+        else:
+            self._held.append(key)
+
     def end_of_silence(self) -> list[KeyDown]:
         """End the run: return the held keys, or nothing if they were a burst."""
         held, self._held = self._held, []
-        if self._run_length >= BURST_KEYS and held and held[-1].code in _ENTERS:
+        is_burst = self._run_length >= BURST_KEYS and any(key.code in _ENTERS for key in held)
+        if is_burst or self._run_length > _RUN_KEYS:
             self.burst_count += 1
             self.dropped_key_count += len(held)
             self.is_raised = True

@@ -1,0 +1,142 @@
+"""Which driver serves which role of the till, by configuration. A driver that is not configured is not imported."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from drivers.links.opener import Opener
+from pos_agent.devices.interfaces import Device, EventSink, LineDisplay, POSKeyboard, POSPrinter, Scanner
+from pos_agent.domain.config import DevicesConfig, DisplayConfig, KeypadConfig, PrinterConfig, ScannerConfig
+from pos_agent.domain.events import DeviceName
+from pos_agent.errors import ConfigValueError
+
+if TYPE_CHECKING:
+    from drivers.display.dialect import Dialect
+
+#: Finds a file of the shipped data by its path below config/, such as ``keymaps/usb-numpad.toml``.
+FindData = Callable[[str], Path]
+
+
+class DeviceSet(msgspec.Struct, frozen=True, kw_only=True):
+    """The devices of a till; None = not configured. Iterating gives those that are."""
+
+    scanner: Scanner | None = None
+    printer: POSPrinter | None = None
+    keypad: POSKeyboard | None = None
+    operator_display: LineDisplay | None = None
+    customer_display: LineDisplay | None = None
+
+    def __iter__(self) -> Iterator[Device]:
+        """Iterate over the configured devices."""
+        devices = (self.keypad, self.operator_display, self.scanner, self.printer, self.customer_display)
+        return (device for device in devices if device is not None)
+
+
+def build_devices(
+    config: DevicesConfig, *, sink: EventSink, find_data: FindData, allow_backend_override: bool = False
+) -> DeviceSet:
+    """Build the configured devices; nothing is opened yet.
+
+    Args:
+        config: The ``devices`` section.
+        sink: Takes their events; see `pos_agent.devices.interfaces.EventSink`.
+        find_data: Finds key maps and printer profiles.
+        allow_backend_override: Whether the bench may replace the USB backend; False in production.
+    Raises:
+        ConfigError: A driver, key map or profile is unknown or broken.
+    """
+    opener = Opener()
+    return DeviceSet(
+        scanner=_scanner(config.scanner, sink, opener),
+        printer=_printer(config.printer, sink, find_data, allow_backend_override),
+        keypad=_keypad(config.keypad, sink, opener, find_data),
+        operator_display=_display(DeviceName.OPERATOR_DISPLAY, config.operator_display, opener),
+        customer_display=_display(DeviceName.CUSTOMER_DISPLAY, config.customer_display, opener),
+    )
+
+
+def _scanner(config: ScannerConfig, sink: EventSink, opener: Opener) -> Scanner | None:
+    if not config.path:
+        return None
+    from drivers.scanner.serial_scanner import SerialScanner  # noqa: PLC0415 - only what is configured
+
+    return SerialScanner(config, sink=sink, opener=opener)
+
+
+def _printer(
+    config: PrinterConfig, sink: EventSink, find_data: FindData, allow_backend_override: bool
+) -> POSPrinter | None:
+    if not config.usb:
+        return None
+    from drivers.escpos.printer import build  # noqa: PLC0415 - only what is configured
+
+    profile_path = find_data(f"devices/{config.profile}.toml")
+    return build(config, sink=sink, profile_path=profile_path, allow_backend_override=allow_backend_override)
+
+
+def _keypad(config: KeypadConfig, sink: EventSink, opener: Opener, find_data: FindData) -> POSKeyboard | None:
+    if not config.path:
+        return None
+    from drivers.keypad.evdev_keypad import EvdevKeypad  # noqa: PLC0415 - only what is configured
+    from drivers.keypad.keymap import load_keymap  # noqa: PLC0415 - see above
+
+    keymap = load_keymap(find_data(f"keymaps/{config.keymap}.toml"))
+    return EvdevKeypad(config, keymap=keymap, sink=sink, opener=opener)
+
+
+def _display(name: DeviceName, config: DisplayConfig, opener: Opener) -> LineDisplay | None:
+    if config.driver == "none":
+        return None
+    try:
+        build = _DISPLAYS[config.driver]
+    except KeyError:
+        known = ", ".join((*_DISPLAYS, "none"))
+        raise ConfigValueError(
+            f"no display driver {config.driver!r}",
+            key=f"devices.{name}.driver",
+            origin="config",
+            hint=f"one of {known}",
+        ) from None
+    return build(name, config, opener)
+
+
+def _ansi(name: DeviceName, config: DisplayConfig, opener: Opener) -> LineDisplay:
+    from drivers.display.ansi import AnsiDialect, KernelConsoleDialect  # noqa: PLC0415 - only what is configured
+    from drivers.display.line_display import CellDisplay  # noqa: PLC0415 - see above
+    from drivers.links.tty_port import TtyPort  # noqa: PLC0415 - see above
+
+    port = TtyPort(config.path)
+
+    def dialect() -> "Dialect":
+        return KernelConsoleDialect() if port.is_kernel_console else AnsiDialect()
+
+    return CellDisplay(name, port=port, dialect=dialect, size=(config.columns, config.rows), opener=opener)
+
+
+def _serial(name: DeviceName, config: DisplayConfig, opener: Opener) -> LineDisplay:
+    from drivers.display.line_display import CellDisplay  # noqa: PLC0415 - only what is configured
+    from drivers.display.serial_vfd import Cd5220Dialect, EpsonDialect  # noqa: PLC0415 - see above
+    from drivers.links.serial_port import SerialPort  # noqa: PLC0415 - see above
+
+    def dialect() -> "Dialect":
+        chosen = Cd5220Dialect if config.driver == "cd5220" else EpsonDialect
+        return chosen(encoding=config.encoding)
+
+    return CellDisplay(
+        name,
+        port=SerialPort(config.path, baud=config.baud),
+        dialect=dialect,
+        size=(config.columns, config.rows),
+        opener=opener,
+        baud=config.baud,
+    )
+
+
+_DISPLAYS: dict[str, Callable[[DeviceName, DisplayConfig, Opener], LineDisplay]] = {
+    "ansi": _ansi,
+    "serial": _serial,
+    "epson": _serial,
+    "cd5220": _serial,
+}
