@@ -1,1 +1,1 @@
-"""Slips: facts and words become documents (`slips`, pure); the `spooler` brings jobs to paper, oldest first."""
+"""Slips and the spooler that prints them. `slips` is pure; `spooler` is asynchronous and knows no printer model."""
