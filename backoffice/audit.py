@@ -1,0 +1,72 @@
+"""The hash chain of each request: actor, time, before, after (I6)."""
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backoffice.clock import Now
+from backoffice.store.schema import AuditLine
+
+#: The line before the first.
+ROOT = "0" * 64
+
+
+def line_hash(line: AuditLine) -> str:
+    """Return the hex SHA-256 over a line's content and the hash before it."""
+    content = [
+        line.previous_hash,
+        line.refund_request_id,
+        line.number,
+        line.at.isoformat(),
+        line.actor,
+        line.before,
+        line.after,
+        line.detail,
+    ]
+    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
+
+
+def append(
+    session: Session, request_id: str, *, actor: str, before: str, after: str, detail: str, now: Now
+) -> AuditLine:
+    """Add a line to a request's chain, in the caller's transaction.
+
+    Args:
+        session: Writing.
+        request_id: Whose chain.
+        actor: ``person:ID``, ``till:ID``, ``executor`` or ``rules``.
+        before: State before; empty for the first line.
+        after: State after.
+        detail: English, short; no secrets.
+        now: Clock.
+    """
+    last = session.scalars(
+        select(AuditLine).where(AuditLine.refund_request_id == request_id).order_by(AuditLine.number.desc()).limit(1)
+    ).one_or_none()
+    line = AuditLine(
+        refund_request_id=request_id,
+        number=last.number + 1 if last else 1,
+        at=now(),
+        actor=actor,
+        before=before,
+        after=after,
+        detail=detail,
+        previous_hash=last.line_hash if last else ROOT,
+    )
+    line.line_hash = line_hash(line)
+    session.add(line)
+    session.flush()
+    return line
+
+
+def is_chain_whole(lines: Sequence[AuditLine]) -> bool:
+    """Return True if the lines of one request, in order, continue each other and none was changed."""
+    previous = ROOT
+    for number, line in enumerate(lines, start=1):
+        if line.number != number or line.previous_hash != previous or line.line_hash != line_hash(line):
+            return False
+        previous = line.line_hash
+    return True

@@ -1,0 +1,199 @@
+"""The configuration of the back office: schema, loading, and refusals that say what was meant."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pos_agent.errors import ConfigFileError, ConfigValueError
+
+
+class ServerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The web pages.
+
+    Attributes:
+        host: Address to listen on.
+        port: TCP port; 0 = any free one, told on the ready line.
+        public_url: How browsers reach it; empty = ``http://host:port``. An ``https`` one makes cookies ``Secure``.
+        locale: ``zh-CN`` or ``en``: language of the shop, for sentences that go to tills.
+        session_hours: A login ends after this.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str = ""
+    locale: str = "zh-CN"
+    session_hours: int = 12
+
+
+class DatabaseConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Where the record is.
+
+    Attributes:
+        url: ``sqlite:///file`` or ``postgresql+psycopg://user@host/name``.
+        pool: Threads and connections that serve pages and ingest.
+    """
+
+    url: str = "sqlite:///backoffice.db"
+    pool: int = 4
+
+
+class BrokerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The broker and who we are to it (D15); an empty url runs the pages without tills.
+
+    Attributes:
+        client_id: The certificate's CN; one per worker.
+        share: Name of the MQTT 5 shared subscription for several workers; empty = an ordinary subscription.
+    """
+
+    url: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    client_id: str = "backoffice-1"
+    share: str = ""
+    keep_alive_s: int = 20
+
+
+class SigningConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The back-office key (D16): PEM (PKCS#8) Ed25519, and the ``kid`` under which tills pin it."""
+
+    key_file: str = "backoffice.key"
+    kid: str = "backoffice"
+
+
+class AcquirerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """One acquirer profile, as far as refunds need it (payments.md 2.8, 9c).
+
+    Attributes:
+        adapter: ``simulated`` or ``none`` (no online refund).
+        url: Of the adapter's service.
+        name: Shown to cashiers and reviewers.
+        refund_no_prefix: Put before the request id; prefix + 22 digits is the refund number (D5).
+        settle_s: ``not_found`` is believed only this long after the attempt (D11).
+        window_days: Oldest sale that it refunds.
+        idempotent_by_number: Verified that one number moves money once.
+        min_gap_s: Least time between two refunds of one sale.
+        timeout_s: Longest wait for one answer.
+        manual_after_days: UNKNOWN for longer becomes MANUAL (D10).
+        terminated_on: Day (YYYY-MM-DD) the institution ended; refunds go the manual way.
+    """
+
+    adapter: str = "simulated"
+    url: str = ""
+    name: str = ""
+    refund_no_prefix: str = ""
+    settle_s: float = 600.0
+    window_days: int = 365
+    idempotent_by_number: bool = False
+    min_gap_s: float = 0.0
+    timeout_s: float = 10.0
+    manual_after_days: float = 7.0
+    terminated_on: str = ""
+
+
+class ReviewConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Who decides what.
+
+    Attributes:
+        dual_control: ``on``, or ``off`` for one-person shops (I3): capped, marked 未经复核.
+        self_approval_limit_minor: The cap with ``off``.
+        finance_from_minor: From here on a finance approval follows the first.
+        management_from_minor: From here on a manager's approval follows.
+        max_requests_per_hour: More by one operator are held (F4).
+        duplicate_hours: Same sale and amount finished within this is held as 疑似重复 (F17).
+    """
+
+    dual_control: str = "on"
+    self_approval_limit_minor: int = 20_000
+    finance_from_minor: int = 100_000
+    management_from_minor: int = 500_000
+    max_requests_per_hour: int = 5
+    duplicate_hours: int = 24
+
+
+class ExecutionConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Timing of the executor.
+
+    Attributes:
+        poll_s: First query after an accepted or unknown attempt; doubles up to `poll_max_s`.
+        hold_retry_s: A held refund (merchant balance and the like) is tried again after this.
+        lease_s: Another worker may take over when the executor was silent this long.
+    """
+
+    poll_s: float = 60.0
+    poll_max_s: float = 1800.0
+    hold_retry_s: float = 300.0
+    lease_s: float = 30.0
+
+
+class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The whole configuration.
+
+    Attributes:
+        lookup_key_file: Base64 key of keyed hashes of ambiguous order numbers (D14); the tills have the same.
+    """
+
+    lookup_key_file: str = ""
+    server: ServerConfig = msgspec.field(default_factory=ServerConfig)
+    database: DatabaseConfig = msgspec.field(default_factory=DatabaseConfig)
+    broker: BrokerConfig = msgspec.field(default_factory=BrokerConfig)
+    signing: SigningConfig = msgspec.field(default_factory=SigningConfig)
+    acquirers: dict[str, AcquirerConfig] = {}
+    review: ReviewConfig = msgspec.field(default_factory=ReviewConfig)
+    execution: ExecutionConfig = msgspec.field(default_factory=ExecutionConfig)
+
+
+def load_config(path: Path) -> Config:
+    """Read, check and resolve a configuration file; relative paths are relative to it.
+
+    Raises:
+        ConfigFileError: Missing, unreadable or not TOML.
+        ConfigValueError: A key is unknown or has a bad value.
+    """
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigFileError(f"{path}: {error}") from error
+    _refuse_unknown(data, Config, "", str(path))
+    try:
+        config = msgspec.convert(data, Config)
+    except msgspec.ValidationError as error:
+        message, _, where = str(error).partition(" - at `$")
+        raise ConfigValueError(message, key=where.strip("`.") or "?", origin=str(path)) from error
+    if config.review.dual_control not in ("on", "off"):
+        raise ConfigValueError("must be 'on' or 'off'", key="review.dual_control", origin=str(path))
+    _resolve(config, path.resolve().parent)
+    return config
+
+
+def _refuse_unknown(data: Mapping[str, Any], schema: type[msgspec.Struct], prefix: str, origin: str) -> None:
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(schema)}
+    for key, value in data.items():
+        if key not in fields:
+            close = difflib.get_close_matches(key, list(fields), n=1)
+            hint = f"did you mean {prefix}{close[0]}?" if close else "known: " + ", ".join(sorted(fields))
+            raise ConfigValueError("unknown key", key=prefix + key, origin=origin, hint=hint)
+        if key == "acquirers" and isinstance(value, dict):
+            for name, profile in value.items():
+                if isinstance(profile, dict):
+                    _refuse_unknown(profile, AcquirerConfig, f"{prefix}acquirers.{name}.", origin)
+        elif isinstance(value, dict) and isinstance(fields[key], type) and issubclass(fields[key], msgspec.Struct):
+            _refuse_unknown(value, fields[key], f"{prefix}{key}.", origin)
+
+
+def _resolve(config: Config, folder: Path) -> None:
+    def absolute(name: str) -> str:
+        return str(folder / name) if name else ""
+
+    config.lookup_key_file = absolute(config.lookup_key_file)
+    config.signing.key_file = absolute(config.signing.key_file)
+    broker = config.broker
+    broker.ca_file, broker.cert_file = absolute(broker.ca_file), absolute(broker.cert_file)
+    broker.key_file = absolute(broker.key_file)
+    scheme, _, name = config.database.url.partition(":///")
+    if scheme == "sqlite" and name:
+        config.database.url = f"sqlite:///{folder / name}"

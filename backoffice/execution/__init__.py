@@ -1,0 +1,1 @@
+"""Carrying out approved refunds at acquirers, once each (D10, D11)."""

@@ -1,0 +1,133 @@
+"""The executor's loop: claim, call, record; query what is open. It sleeps until there is something to do."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from backoffice.execution import answers, lease, steps
+from backoffice.execution.contract import Adapter, RefundOrder
+from backoffice.ingest.context import Context
+from backoffice.store.database import Database
+
+_log = logging.getLogger(__name__)
+
+
+class Executor:
+    """Executes approved refunds, one executor for the whole back office."""
+
+    def __init__(self, database: Database, context: Context, adapters: Mapping[str, Adapter], *, holder: str) -> None:
+        """Wire an executor.
+
+        Args:
+            database: The record.
+            context: Configuration, time, randomness.
+            adapters: By acquirer id.
+            holder: Unique name of this process, for the lease.
+        """
+        self._database = database
+        self._context = context
+        self._adapters = adapters
+        self._holder = holder
+        self._wake = asyncio.Event()
+        self._changed = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look for work now: something was approved, topped up or changed."""
+        self._wake.set()
+
+    @property
+    def changed(self) -> asyncio.Event:
+        """Return an event that is set after a round changed states, for the sender of down messages."""
+        return self._changed
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            while True:
+                wait_s = await self._round_safely()
+                try:
+                    async with asyncio.timeout(wait_s):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass
+                self._wake.clear()
+        finally:
+            # Shielded: a cancelled executor still gives the lease back.
+            await asyncio.shield(self._database.write(lambda session: lease.release(session, self._holder)))
+
+    async def _round_safely(self) -> float:
+        """Run one round; a database that is away is tried again after a third of the lease."""
+        lease_s = self._context.config.execution.lease_s
+        try:
+            due_s = await self.round()
+        except SQLAlchemyError:
+            _log.exception("executor round failed")
+            return lease_s / 3
+        return lease_s / 3 if due_s is None else min(due_s, lease_s / 3)
+
+    async def round(self) -> float | None:
+        """Do what is due now; returns seconds until the next planned thing, None if nothing is planned."""
+        context, database = self._context, self._database
+        lease_s = context.config.execution.lease_s
+        holding = await database.write(
+            lambda session: lease.hold(session, self._holder, lease_s=lease_s, now=context.now)
+        )
+        if holding is lease.Holding.NOT_OURS:
+            return None
+        if holding is lease.Holding.TAKEN:
+            found = await database.write(lambda session: steps.recover(session, context))
+            if found:
+                _log.warning("found open attempts count=%d", found)
+        worked = await self._execute() + await self._query()
+        if worked:
+            self._changed.set()
+            return 0.0
+        return await database.read(lambda session: steps.next_due_s(session, context))
+
+    async def _execute(self) -> int:
+        found = await self._database.read(lambda session: steps.candidates(session, self._context))
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._execute_one(each), name="execute") for each in found]
+        return sum(task.result() for task in tasks)
+
+    async def _execute_one(self, candidate: steps.Candidate) -> int:
+        adapter = self._adapters.get(candidate.acquirer_id)
+        if adapter is None:
+            return 0
+        total = await adapter.refunded_minor(candidate.sale_ref)
+        order = await self._database.write(
+            lambda session: steps.claim(session, self._context, candidate.refund_request_id, total)
+        )
+        if order is None:
+            return 0
+        await self._call(adapter, order)
+        return 1
+
+    async def _call(self, adapter: Adapter, order: RefundOrder) -> None:
+        self._changed.set()
+        answer = await adapter.refund(order)
+        _log.info(
+            "refund called request=%s attempt=%d outcome=%s", order.refund_request_id, order.attempt, answer.outcome
+        )
+        await self._database.write(lambda session: answers.record_call(session, self._context, order, answer))
+
+    async def _query(self) -> int:
+        due = await self._database.read(lambda session: steps.due_queries(session, self._context))
+        async with asyncio.TaskGroup() as group:
+            for query in due:
+                group.create_task(self._query_one(query), name="query")
+        return len(due)
+
+    async def _query_one(self, query: steps.Query) -> None:
+        adapter = self._adapters.get(query.acquirer_id)
+        if adapter is None:
+            return
+        answer = await adapter.query(query.refund_no)
+        _log.info("refund queried request=%s outcome=%s", query.refund_request_id, answer.outcome)
+        order = await self._database.write(
+            lambda session: answers.record_query(session, self._context, query.refund_request_id, answer)
+        )
+        if order is not None:
+            await self._call(adapter, order)

@@ -1,0 +1,1 @@
+"""What tills send: verified, deduplicated, judged, stored, answered. Blocking code, run on database threads."""

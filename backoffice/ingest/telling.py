@@ -1,0 +1,69 @@
+"""Acks of states, questions for states, events and presence."""
+
+from sqlalchemy.orm import Session
+
+from backoffice.ingest.context import Context, Reply
+from backoffice.refunds import update_of
+from backoffice.store.schema import EventRow, OutboxRow, Refund, Terminal
+from pos_agent.protocol.messages import (
+    CLEARING_STATUSES,
+    PresenceMessage,
+    RefundStateMessage,
+    RefundStatusMessage,
+    StateAckMessage,
+    TerminalEventMessage,
+)
+from pos_agent.protocol.topics import Leaf
+
+
+def acknowledge(session: Session, context: Context, terminal: Terminal, message: StateAckMessage) -> None:
+    """Clear an outbox row whose state the till has committed; an ack of an older state clears nothing (D7)."""
+    row = session.get(OutboxRow, message.refund_request_id)
+    if row is None or row.terminal_id != terminal.terminal_id or message.status not in CLEARING_STATUSES:
+        return
+    if (message.epoch, message.seq) >= (row.epoch, row.seq):
+        session.delete(row)
+        session.flush()
+    terminal.last_seen_at = context.now()
+
+
+def status(session: Session, context: Context, terminal: Terminal, message: RefundStatusMessage) -> list[Reply]:
+    """Answer with the newest state, true now; nothing for a request that is not this till's."""
+    refund = session.get(Refund, message.refund_request_id)
+    if refund is None or refund.terminal_id != terminal.terminal_id:
+        return []
+    update = update_of(session, refund, context.now())
+    state = RefundStateMessage(terminal_id=terminal.terminal_id, update=update)
+    return [Reply(terminal.terminal_id, Leaf.DOWN_REFUND, state)]
+
+
+def keep_event(session: Session, terminal: Terminal, message: TerminalEventMessage) -> None:
+    """Keep an event of a till once."""
+    event_id = f"{terminal.terminal_id}:{message.event_id}"[:64]
+    if session.get(EventRow, event_id) is not None:
+        return
+    session.add(
+        EventRow(
+            event_id=event_id,
+            terminal_id=terminal.terminal_id,
+            refund_request_id=message.refund_request_id[:22],
+            name=message.name[:40],
+            data=dict(message.data),
+            at=message.at,
+        )
+    )
+    session.flush()
+
+
+def note_presence(session: Session, context: Context, terminal: Terminal, message: PresenceMessage) -> None:
+    """Note that a till came or went; a will of an earlier connection is late news and ignored."""
+    is_same_boot = message.boot_id == terminal.boot_id
+    if is_same_boot and message.conn_seq < terminal.conn_seq:
+        return
+    if not message.is_online and not is_same_boot:
+        return
+    terminal.boot_id, terminal.conn_seq = message.boot_id, message.conn_seq
+    terminal.is_online = message.is_online
+    terminal.agent_version = message.agent_version[:40]
+    terminal.last_seen_at = context.now()
+    session.flush()

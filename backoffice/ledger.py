@@ -1,0 +1,78 @@
+"""What is left of a sale, read under the lock of the sale's row (D9, I2)."""
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from backoffice.states import RESERVING, SETTLED
+from backoffice.store.schema import Refund, Sale
+
+
+class Sums(msgspec.Struct, frozen=True):
+    """The sums of one sale, minor units. A decision names those it was made on (D9).
+
+    Attributes:
+        left_minor: What may still be asked for; 0 on a frozen sale.
+    """
+
+    paid_minor: int
+    refunded_minor: int
+    reserved_minor: int
+    left_minor: int
+
+
+def lock_sale(session: Session, sale_id: str) -> Sale | None:
+    """Lock and return a sale.
+
+    On SQLite the writing transaction holds the whole file already; on PostgreSQL this takes the row lock, and what
+    is summed afterwards is a newer snapshot than the lock.
+    """
+    return session.scalars(select(Sale).where(Sale.sale_id == sale_id).with_for_update()).one_or_none()
+
+
+def sums(session: Session, sale: Sale, *, without: str | None = None) -> Sums:
+    """Compute the sums of a sale from its refunds.
+
+    Args:
+        session: A writing one after `lock_sale`, or a reading one for pictures.
+        sale: The sale.
+        without: A request id whose own reservation is not counted.
+    """
+    statement = select(Refund.state, func.sum(Refund.amount_minor)).where(Refund.sale_id == sale.sale_id)
+    if without is not None:
+        statement = statement.where(Refund.refund_request_id != without)
+    by_state = {state: int(total) for state, total in session.execute(statement.group_by(Refund.state))}
+    refunded = sale.base_refunded_minor + sum(by_state.get(state, 0) for state in SETTLED)
+    reserved = sum(by_state.get(state, 0) for state in RESERVING)
+    left = 0 if sale.is_frozen else max(0, sale.paid_minor - refunded - reserved)
+    return Sums(sale.paid_minor, refunded, reserved, left)
+
+
+def refunds_of_sale(session: Session, sale_id: str) -> Sequence[Refund]:
+    """Return all requests on a sale, newest first."""
+    return session.scalars(select(Refund).where(Refund.sale_id == sale_id).order_by(Refund.received_at.desc())).all()
+
+
+def find_sale(session: Session, merchant_id: str, kind: str, value: str) -> Sale | None:
+    """Find a sale of a merchant by what a till scanned or typed.
+
+    Args:
+        session: Any.
+        merchant_id: A till finds its own merchant's sales only.
+        kind: A `pos_agent.domain.refund.ReferenceKind` value.
+        value: The number, or its keyed hash.
+    """
+    if not value:
+        return None
+    columns = {
+        "order_no_hash": (Sale.order_no_hash,),
+        "channel_trade_no": (Sale.channel_trade_no, Sale.order_no),
+        "merchant_order_no": (Sale.order_no, Sale.channel_trade_no),
+    }.get(kind, ())
+    for column in columns:
+        found = session.scalars(select(Sale).where(Sale.merchant_id == merchant_id, column == value).limit(2)).all()
+        if len(found) == 1:
+            return found[0]
+    return None

@@ -1,0 +1,178 @@
+"""The one place where a refund changes: edge check, version, audit line and message to the till, together (I5, I6)."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backoffice import audit
+from backoffice.clock import Now
+from backoffice.ledger import find_sale, sums
+from backoffice.states import FINAL, State, check_edge, money_moved, wire_state
+from backoffice.store.schema import EventRow, ManualCase, Meta, OutboxRow, Refund, Sale
+from pos_agent.domain.refund import Hold, MoneyMoved, RefundRequest, RefundUpdate
+from pos_agent.protocol.codec import encode
+from pos_agent.protocol.messages import RefundStateMessage
+
+_EPOCH = "epoch"
+
+
+def current_epoch(session: Session) -> int:
+    """Return the restore counter (trust.md 8), 1 in a new database."""
+    row = session.get(Meta, _EPOCH)
+    return int(row.value) if row else 1
+
+
+def lock_refund(session: Session, request_id: str) -> Refund | None:
+    """Lock and return a refund, the sale first so that all lock in one order."""
+    sale_id = session.scalars(select(Refund.sale_id).where(Refund.refund_request_id == request_id)).one_or_none()
+    if sale_id is not None:
+        session.scalars(select(Sale).where(Sale.sale_id == sale_id).with_for_update()).one_or_none()
+    return session.scalars(
+        select(Refund)
+        .where(Refund.refund_request_id == request_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def request_of(refund: Refund) -> RefundRequest:
+    """Return the request as the till sent it."""
+    return msgspec.convert(refund.body, RefundRequest)
+
+
+def move(
+    session: Session,
+    refund: Refund,
+    after: State,
+    *,
+    actor: str,
+    now: Now,
+    detail: str = "",
+    reason: str | None = None,
+    hold: Hold | None = None,
+    question: str | None = None,
+    arrival: str | None = None,
+) -> None:
+    """Move a refund along an edge, and tell its till, in the caller's transaction.
+
+    Raises:
+        IllegalEdgeError: The table has no such edge; nothing was changed.
+    """
+    before = State(refund.state)
+    check_edge(before, after)
+    at = now()
+    refund.state, refund.hold = after.value, hold.value if hold else None
+    refund.reason_text, refund.question = reason, question
+    refund.arrival = arrival or refund.arrival
+    if after in FINAL:
+        refund.finished_at, refund.next_at = at, None
+    refund.unknown_since = (refund.unknown_since or at) if after is State.UNKNOWN else None
+    touch(session, refund, actor=actor, before=before.value, detail=detail, now=now)
+
+
+def touch(session: Session, refund: Refund, *, actor: str, before: str, detail: str, now: Now) -> None:
+    """Count a change, write its audit line and queue the new state for the till."""
+    refund.version += 1
+    refund.seq += 1
+    refund.updated_at = now()
+    audit.append(
+        session,
+        refund.refund_request_id,
+        actor=actor,
+        before=before,
+        after=refund.state,
+        detail=detail,
+        now=now,
+    )
+    announce(session, refund, now())
+
+
+def update_of(session: Session, refund: Refund, at: datetime) -> RefundUpdate:
+    """Return what a till may be told about a refund, true at `at`."""
+    state = State(refund.state)
+    hold = Hold(refund.hold) if refund.hold else None
+    sale = session.get(Sale, refund.sale_id) if refund.sale_id else None
+    totals = sums(session, sale) if sale else None
+    return RefundUpdate(
+        refund_request_id=refund.refund_request_id,
+        state=wire_state(state),
+        epoch=current_epoch(session),
+        seq=refund.seq,
+        money_moved=money_moved(state, hold, MoneyMoved(refund.closed_as) if refund.closed_as else None),
+        at=at,
+        reason=refund.reason_text,
+        hold=hold,
+        question=refund.question,
+        arrival=refund.arrival if state in (State.SUCCEEDED, State.COUPON_ISSUED) else None,
+        refunded_total_minor=totals.refunded_minor if totals else None,
+        refundable_minor=totals.left_minor if totals else None,
+    )
+
+
+def announce(session: Session, refund: Refund, at: datetime) -> None:
+    """Put the newest state into the outbox; it replaces an older one, which a till would ignore anyway."""
+    session.flush()
+    update = update_of(session, refund, at)
+    row = session.get(OutboxRow, refund.refund_request_id)
+    if row is None:
+        row = OutboxRow(refund_request_id=refund.refund_request_id, terminal_id=refund.terminal_id, created_at=at)
+        session.add(row)
+    row.payload = encode(RefundStateMessage(terminal_id=refund.terminal_id, update=update))
+    row.epoch, row.seq, row.attempts, row.next_at = update.epoch, update.seq, 0, at
+    session.flush()
+
+
+def bind_sale(session: Session, refund: Refund) -> Sale | None:
+    """Return the refund's sale; one that was asked for before its sale was imported is bound now."""
+    if refund.sale_id is None:
+        reference = request_of(refund).original_reference
+        found = find_sale(session, refund.merchant_id, reference.kind, reference.value)
+        if found is None:
+            return None
+        refund.sale_id = found.sale_id
+        refund.flags = [flag for flag in refund.flags if flag != "no_sale"]
+        session.flush()
+    return session.scalars(select(Sale).where(Sale.sale_id == refund.sale_id).with_for_update()).one_or_none()
+
+
+def open_case(session: Session, refund: Refund, *, kind: str, detail: str, now: Now, is_freezing: bool = False) -> None:
+    """Open a MANUAL case once per request and kind, alarm, and freeze the sale's remainder where asked (D10)."""
+    is_open = session.scalars(
+        select(ManualCase.case_id).where(
+            ManualCase.refund_request_id == refund.refund_request_id,
+            ManualCase.kind == kind,
+            ManualCase.closed_at.is_(None),
+        )
+    ).first()
+    if is_open is not None:
+        return
+    case = ManualCase(
+        refund_request_id=refund.refund_request_id, sale_id=refund.sale_id, kind=kind, detail=detail, opened_at=now()
+    )
+    session.add(case)
+    if is_freezing and refund.sale_id:
+        sale = session.get(Sale, refund.sale_id)
+        if sale is not None:
+            sale.is_frozen = True
+    session.flush()
+    alarm(session, f"case-{case.case_id}", f"case_{kind}", refund=refund, data={"detail": detail}, now=now)
+
+
+def alarm(
+    session: Session, event_id: str, name: str, *, now: Now, refund: Refund | None = None, data: dict[str, str]
+) -> None:
+    """Record an alarm of our own."""
+    session.add(
+        EventRow(
+            event_id=event_id,
+            terminal_id=refund.terminal_id if refund else data.get("terminal_id", ""),
+            refund_request_id=refund.refund_request_id if refund else "",
+            name=name,
+            is_alarm=True,
+            data=data,
+            at=now(),
+        )
+    )
+    session.flush()

@@ -1,0 +1,202 @@
+"""What the back office decides about a request by itself (payments.md 7). Pure: facts in, verdict out.
+
+Every rule that a till applies is decided again here (trust.md 11): what only the till knows is a claim.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from backoffice.config import AcquirerConfig, ReviewConfig
+from backoffice.ledger import Sums
+from backoffice.states import FINAL, SETTLED, State
+from pos_agent.domain.money import format_amount
+from pos_agent.domain.refund import RefundRequest
+
+#: F8: a refund this soon after the sale by the same till is worth a look.
+FAST_REFUND = timedelta(minutes=3)
+
+
+class SaleFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rules know of the sale."""
+
+    paid_at: datetime
+    currency: str
+    acquirer_id: str
+    terminal_id: str
+    is_training: bool
+    is_frozen: bool
+    sums: Sums
+
+
+class EarlierRefund(msgspec.Struct, frozen=True, kw_only=True):
+    """Another request on the same sale."""
+
+    refund_request_id: str
+    state: State
+    amount_minor: int
+    finished_at: datetime | None
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything else that the rules look at.
+
+    Attributes:
+        merchant_id: Of the terminal, as enrolled.
+        requests_last_hour: By the same person, this one not counted.
+    """
+
+    now: datetime
+    merchant_id: str
+    is_terminal_denied: bool = False
+    is_terminal_suspect: bool = False
+    is_operator_known: bool = True
+    requests_last_hour: int = 0
+    sale: SaleFacts | None = None
+    earlier: Sequence[EarlierRefund] = ()
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the request starts.
+
+    Attributes:
+        state: REVIEWING, HELD or REJECTED.
+        code: With REJECTED: the hard rule; i18n key ``reason.<code>``.
+        parameters: For the sentence.
+        flags: For the reviewer.
+    """
+
+    state: State
+    code: str = ""
+    parameters: dict[str, str] = {}
+    flags: tuple[str, ...] = ()
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A hard rule that forbids a refund of this sale."""
+
+    code: str
+    parameters: dict[str, str] = {}
+
+
+def refuse_sale(sale: SaleFacts, profile: AcquirerConfig | None, now: datetime) -> Refusal | None:
+    """Say why nothing of a sale may be refunded through the acquirer; None if it may (F9, F15, cases 33, 42)."""
+    if sale.is_training:
+        return Refusal("training")
+    if profile is not None and profile.terminated_on:
+        return Refusal("terminated", {"date": profile.terminated_on})
+    if profile is None or profile.adapter == "none":
+        return Refusal("no_online_refund")
+    if now - sale.paid_at > timedelta(days=profile.window_days):
+        return Refusal("past_window", {"days": str(profile.window_days)})
+    return None
+
+
+def refuse_amount(sale: SaleFacts, amount_minor: int, currency: str) -> Refusal | None:
+    """Say why this amount may not go back; None if it may (F2). `sale.sums` is without this request's own part."""
+    if currency != sale.currency:
+        return Refusal("currency")
+    if amount_minor > sale.sums.left_minor:
+        return Refusal("over_refundable", {"left": format_amount(sale.sums.left_minor)})
+    return None
+
+
+def judge(request: RefundRequest, facts: Facts, *, review: ReviewConfig, profile: AcquirerConfig | None) -> Verdict:
+    """Decide where a new request starts.
+
+    Args:
+        request: What the till sent.
+        facts: Read under the lock of the sale.
+        review: Limits.
+        profile: Of the sale's acquirer, None if not configured.
+    """
+    if request.merchant_id != facts.merchant_id:
+        return Verdict(state=State.REJECTED, code="merchant")
+    if request.is_training:
+        return Verdict(state=State.REJECTED, code="training")
+    if facts.sale is not None and not facts.sale.is_frozen:
+        refusal = refuse_sale(facts.sale, profile, facts.now) or refuse_amount(
+            facts.sale, request.amount_minor, request.currency
+        )
+        if refusal is not None:
+            return Verdict(state=State.REJECTED, code=refusal.code, parameters=refusal.parameters)
+    holding = _holding_flags(request, facts, review)
+    flags = sorted({*request.flags, *holding, *_telling_flags(request, facts, review)})
+    return Verdict(state=State.HELD if holding else State.REVIEWING, flags=tuple(flags))
+
+
+def _holding_flags(request: RefundRequest, facts: Facts, review: ReviewConfig) -> list[str]:
+    """Return the flags that hold a request until another person releases it."""
+    flags = []
+    if is_suspected_duplicate(request.amount_minor, facts.earlier, facts.now, review.duplicate_hours):
+        flags.append("duplicate")
+    if facts.requests_last_hour >= review.max_requests_per_hour:
+        flags.append("velocity")
+    if facts.is_terminal_suspect:
+        flags.append("clone_suspected")
+    if facts.is_terminal_denied:
+        flags.append("denied_terminal")
+    if facts.sale is not None and facts.sale.is_frozen:
+        flags.append("refunded_elsewhere")
+    return flags
+
+
+def _telling_flags(request: RefundRequest, facts: Facts, review: ReviewConfig) -> list[str]:
+    """Return the flags that only inform the reviewer."""
+    flags = []
+    if request.entry == "keyed":
+        flags.append("keyed")
+    if not request.is_clock_trusted:
+        flags.append("clock_untrusted")
+    if not facts.is_operator_known:
+        flags.append("operator_unmapped")
+    if request.supervisor_no:
+        flags.append("supervisor")
+    if request.amount_minor >= review.finance_from_minor:
+        flags.append("finance")
+    if facts.sale is None:
+        flags.append("no_sale")
+        return flags
+    if abs(facts.now - facts.sale.paid_at) < FAST_REFUND:
+        flags.append("fast")
+    if facts.sale.terminal_id and facts.sale.terminal_id != request.terminal_id:
+        flags.append("other_terminal")
+    return flags
+
+
+def is_suspected_duplicate(
+    amount_minor: int, earlier: Sequence[EarlierRefund], now: datetime, window_hours: int
+) -> bool:
+    """Return True if the same amount of the same sale is under way, or was settled within the window (F17).
+
+    A rejected, failed or withdrawn one does not count: it moved nothing, and asking again is right (case 28).
+    """
+    since = now - timedelta(hours=window_hours)
+    for other in earlier:
+        if other.amount_minor != amount_minor:
+            continue
+        if other.state not in FINAL:
+            return True
+        if other.state in SETTLED and other.finished_at is not None and other.finished_at >= since:
+            return True
+    return False
+
+
+def levels_needed(amount_minor: int, review: ReviewConfig) -> tuple[str, ...]:
+    """Return the roles that must approve, in order, each a different person (payments.md 9b)."""
+    levels = ["reviewer"]
+    if amount_minor >= review.finance_from_minor:
+        levels.append("finance")
+    if amount_minor >= review.management_from_minor:
+        levels.append("manager")
+    return tuple(levels)
+
+
+#: A role may do what a lower one may.
+RANKS = {"viewer": 0, "reviewer": 1, "finance": 2, "manager": 3}
+
+
+def has_rank(role: str, needed: str) -> bool:
+    """Return True if `role` is at least `needed`."""
+    return RANKS.get(role, 0) >= RANKS[needed]

@@ -1,0 +1,1 @@
+"""Tables, transactions, migrations of the back office."""

@@ -1,0 +1,118 @@
+"""The database: transactions that lock, threads that run them, migrations."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.orm import Session
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+#: Longest wait for SQLite's write lock before a transaction fails, in milliseconds.
+_BUSY_TIMEOUT_MS = 10_000
+
+
+class Database:
+    """Engine, thread pool and the two kinds of transaction.
+
+    Writing transactions take the lock before they read (D9): ``BEGIN IMMEDIATE`` on SQLite; on PostgreSQL the row
+    locks of ``backoffice.ledger.lock_sale``.
+    """
+
+    def __init__(self, url: str, *, pool: int = 4) -> None:
+        """Open nothing yet.
+
+        Args:
+            url: SQLAlchemy URL.
+            pool: Threads, and connections kept.
+        """
+        options: dict[str, Any] = {"pool_size": pool + 1, "max_overflow": 2}
+        self.engine = create_engine(_driver(url), **options)
+        self._threads = ThreadPoolExecutor(pool, thread_name_prefix="database")
+        if self.engine.dialect.name == "sqlite":
+            _prepare_sqlite(self.engine)
+        self._reader = self.engine.execution_options(is_reading=True)
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Open a session whose transaction commits at the end, or leaves nothing."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Open a session that sees one snapshot and takes no write lock."""
+        with Session(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    async def run(self, work: Callable[..., _T], *args: Any) -> _T:
+        """Run blocking work on a database thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+
+    async def write(self, work: Callable[[Session], _T]) -> _T:
+        """Run `work` in a writing transaction on a database thread; returns after the commit."""
+
+        def in_transaction() -> _T:
+            with self.writing() as session:
+                return work(session)
+
+        return await self.run(in_transaction)
+
+    async def read(self, work: Callable[[Session], _T]) -> _T:
+        """Run `work` in a reading transaction on a database thread."""
+
+        def in_transaction() -> _T:
+            with self.reading() as session:
+                return work(session)
+
+        return await self.run(in_transaction)
+
+    def close(self) -> None:
+        """Wait for running work, then close all connections."""
+        self._threads.shutdown(wait=True)
+        self.engine.dispose()
+
+
+def _driver(url: str) -> str:
+    """Name psycopg 3 where a PostgreSQL URL names no driver."""
+    for plain in ("postgresql://", "postgres://"):
+        if url.startswith(plain):
+            return "postgresql+psycopg://" + url.removeprefix(plain)
+    return url
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """Take over transactions from the driver, which would begin too late to lock (trust.md 4)."""
+
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    def on_begin(connection: Connection) -> None:
+        is_reading = connection.get_execution_options().get("is_reading", False)
+        connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)
+
+
+def upgrade(url: str) -> None:
+    """Create or migrate the database to this version's tables."""
+    from alembic import command  # noqa: PLC0415 - only `init` and `serve` need it
+    from alembic.config import Config as AlembicConfig  # noqa: PLC0415
+
+    settings = AlembicConfig()
+    settings.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
+    settings.set_main_option("sqlalchemy.url", _driver(url).replace("%", "%%"))
+    command.upgrade(settings, "head")
+    _log.info("database migrated")
