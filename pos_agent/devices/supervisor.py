@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from pos_agent.devices.interfaces import Device, EventSink, PrinterStatus
 from pos_agent.domain.events import DeviceName, DeviceStatusChanged
-from pos_agent.errors import DeviceError, FailureError
+from pos_agent.errors import DeviceError, FailureError, NoHardwareError, OfflineError
 from pos_agent.protocol.control import DeviceStatus
 
 _log = logging.getLogger(__name__)
@@ -172,11 +172,13 @@ class DeviceSupervisor:
         self._sink(DeviceStatusChanged(slot.device.name, is_online=True))
 
     def _down(self, slot: _Slot, error: DeviceError) -> None:
-        is_news = slot.is_online or not slot.is_reported or slot.code != error.code
-        slot.is_online, slot.code, slot.is_reported = False, error.code, True
-        _log.log(logging.WARNING if is_news else logging.DEBUG, "state=offline code=%s %s", error.code, error)
+        # For the cashier "unplugged just now" and "not plugged in" are the same thing, and are said once.
+        code = NoHardwareError.code if isinstance(error, OfflineError) else error.code
+        is_news = slot.is_online or not slot.is_reported or slot.code != code
+        slot.is_online, slot.code, slot.is_reported = False, code, True
+        _log.log(logging.WARNING if is_news else logging.DEBUG, "state=offline code=%s %s", code, error)
         if is_news:
-            self._sink(DeviceStatusChanged(slot.device.name, is_online=False, code=error.code))
+            self._sink(DeviceStatusChanged(slot.device.name, is_online=False, code=code))
 
 
 def _status(slot: _Slot) -> DeviceStatus:
