@@ -64,10 +64,14 @@ class FaultBody(msgspec.Struct, forbid_unknown_fields=True):
     params: dict[str, Any] = {}
 
 
-class AcquirerBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What the acquirer answers to the next refunds, in order."""
+_Answer = Annotated[str, msgspec.Meta(pattern=r"^(accepted|processing|timeout(:lost)?|abnormal|failed:[A-Z_]{1,40})$")]
 
-    next: list[Annotated[str, msgspec.Meta(pattern=r"^(accepted|processing|timeout|abnormal|failed:[A-Z0-9_]{1,40})$")]]
+
+class AcquirerBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What the acquirer answers to the next refunds, in order; `settle` lets those that are processing succeed now."""
+
+    next: list[_Answer] = []
+    settle: bool = False
 
 
 class Decision(StrEnum):

@@ -11,11 +11,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from hil.bench import view
 from hil.bench.bodies import KeysBody, ScanBody
 from hil.bench.errors import ApiError, body, number
+from hil.rig.changes import Change
 from hil.rig.rig import Rig
 
 MAX_WAIT_S = 60.0
-#: A comment line at least this often keeps the stream open through proxies.
-_STREAM_IDLE_S = 15.0
+_LOOK_EVERY_S = 1.0
 
 
 def _rig(request: Request) -> Rig:
@@ -120,20 +120,44 @@ async def get_events(request: Request) -> Response:
 
 async def _events(rig: Rig) -> AsyncIterator[str]:
     stream = rig.changes.subscribe()
+    sent = await view.state(rig)
     try:
-        yield _event("state", await view.state(rig))
+        yield _event("state", sent)
         while True:
-            try:
-                async with asyncio.timeout(_STREAM_IDLE_S):
-                    change = await stream.get()
-            except TimeoutError:
-                yield ": idle\n\n"
-                continue
-            if change.kind == "slip":
+            kinds = await _next_changes(stream)
+            if "slip" in kinds:
                 yield _event("slip", {"slip_seq": rig.changes.slip_seq})
-            yield _event("state", await view.state(rig))
+            state = await view.state(rig)
+            # Devices, links and counts change without a screen: looked at each second while somebody watches.
+            if kinds or not _is_same(state, sent):
+                sent = state
+                yield _event("state", state)
     finally:
         rig.changes.unsubscribe(stream)
+
+
+async def _next_changes(stream: asyncio.Queue[Change]) -> set[str]:
+    """Wait for changes and return their kinds, all that have come together; empty after a second of silence."""
+    kinds: set[str] = set()
+    try:
+        async with asyncio.timeout(_LOOK_EVERY_S):
+            kinds.add((await stream.get()).kind)
+    except TimeoutError:
+        return kinds
+    while not stream.empty():
+        kinds.add(stream.get_nowait().kind)
+    return kinds
+
+
+def _is_same(state: dict[str, Any], sent: dict[str, Any]) -> bool:
+    """Compare two states without what always grows."""
+    return all(state[name] == sent[name] for name in state if name != "daemon") and (
+        _without_uptime(state["daemon"]) == _without_uptime(sent["daemon"])
+    )
+
+
+def _without_uptime(daemon: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if daemon is None else {name: value for name, value in daemon.items() if name != "uptime_s"}
 
 
 def _event(name: str, data: Any) -> str:

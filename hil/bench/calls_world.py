@@ -105,7 +105,7 @@ async def _act(rig: Rig, verbs: dict[str, Callable[[Rig], Awaitable[None]]], ver
 async def post_acquirer(request: Request) -> Response:
     """Queue what the acquirer answers next."""
     wanted = await body(request, AcquirerBody)
-    await _rig(request).acquirer.set_next(wanted.next)
+    await _rig(request).acquirer.control(wanted.next, is_settled=wanted.settle)
     return JSONResponse({"next": wanted.next})
 
 

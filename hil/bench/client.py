@@ -131,6 +131,19 @@ class BenchClient:
         """Wait until the bench's state satisfies a predicate."""
         return self._wait(is_met, timeout_s, what)
 
+    def wait_device(self, name: str, *, is_online: bool, timeout_s: float | None = None) -> dict[str, Any]:
+        """Wait until the daemon says that a device is there, or gone."""
+
+        def is_met(state: dict[str, Any]) -> bool:
+            return name in state["devices"] and state["devices"][name]["online"] is is_online
+
+        return self._wait(is_met, timeout_s, f"{name} {'online' if is_online else 'offline'}")
+
+    def wait_sent(self, *, timeout_s: float | None = None) -> dict[str, Any]:
+        """Wait until the outbox is empty: the back office has acknowledged everything."""
+        empty = {"queued": 0, "sent": 0, "held": 0}
+        return self._wait(lambda state: state["outbox"] == empty, timeout_s, "an empty outbox")
+
     def _wait(self, is_met: Callable[[dict[str, Any]], bool], timeout_s: float | None, what: str) -> dict[str, Any]:
         deadline = time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
         state = self.state()

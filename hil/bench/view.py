@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from hil.rig.rig import Rig
+from hil.simulators.printer.slip import Slip
 from pos_agent.protocol.control import Status
 
 #: How a marked copy says so, in either language (D13).
@@ -74,16 +75,17 @@ def info(rig: Rig) -> dict[str, Any]:
     }
 
 
-def slip(one: Any) -> dict[str, Any]:
+def slip(one: Slip) -> dict[str, Any]:
     """Return one slip without its picture."""
+    text = one.text
     return {
-        "id": one.id,
-        "text": "\n".join(one.lines),
+        "id": str(one.id),
+        "text": text,
         "lines": list(one.lines),
         "codes": [{"symbology": code.symbology, "data": code.data} for code in one.codes],
-        "cut": str(one.cut),
-        "is_copy": any(mark in line for line in one.lines for mark in COPY_MARKS),
-        "unknown_commands": list(one.unknown_commands),
+        "cut": one.cut,
+        "is_copy": any(mark in text for mark in COPY_MARKS),
+        "unknown_commands": list(one.unknown),
         "bytes": one.raw_byte_count,
         "png": f"/api/v1/slips/{one.id}.png",
     }

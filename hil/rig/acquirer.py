@@ -7,6 +7,9 @@ import httpx
 
 from hil.rig.process import ManagedProcess
 
+#: A refund that is "processing" succeeds by itself after this; a real one takes minutes to days.
+PROCESSING_S = 8.0
+
 
 class Acquirer:
     """The acquirer process."""
@@ -25,6 +28,7 @@ class Acquirer:
     async def start(self) -> None:
         """Start the acquirer; return when it listens."""
         command = [sys.executable, "-m", "hil.acquirer", "--port", str(self.port), "--ledger", str(self.ledger_path)]
+        command += ["--processing-s", str(PROCESSING_S)]
         self._process.spawn(command)
         await self._process.wait_until(lambda: '"ready"' in self._process.log_text(), timeout_s=15, what="ready line")
 
@@ -32,14 +36,19 @@ class Acquirer:
         """End the acquirer in order."""
         await self._process.stop()
 
-    async def set_next(self, answers: list[str]) -> None:
-        """Queue what it answers to the next refunds: accepted, processing, timeout, failed:CODE, abnormal."""
+    async def control(self, answers: list[str], *, is_settled: bool) -> None:
+        """Queue answers to the next refunds, and settle what is processing.
+
+        Args:
+            answers: accepted, processing, timeout, timeout:lost, failed:CODE, abnormal.
+            is_settled: Whether refunds that are processing succeed now.
+        """
         async with httpx.AsyncClient(base_url=self.url, timeout=5.0, trust_env=False) as client:
-            response = await client.post("/control/next", json={"next": answers})
+            response = await client.post("/control", json={"next": answers, "settle": is_settled})
             response.raise_for_status()
 
     async def reset(self) -> None:
-        """Forget queued answers and the ledger."""
-        async with httpx.AsyncClient(base_url=self.url, timeout=5.0, trust_env=False) as client:
-            response = await client.post("/control/reset")
-            response.raise_for_status()
+        """Start again with an empty ledger: the demo sales are the same after a reset, what was refunded is not."""
+        await self._process.kill()
+        self.ledger_path.unlink(missing_ok=True)
+        await self.start()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 
 from hil.rig.pki import Pki
@@ -20,6 +21,10 @@ MERCHANT_ID = "M0001"
 ACQUIRERS = {"simulated": "模拟收单机构"}
 #: While slow, it sleeps this long and then works a moment, over and over.
 _SLOW_STOP_S, _SLOW_GO_S = 1.5, 0.05
+
+
+class DecisionRefusedError(RuntimeError):
+    """The back office did not take a decision; the text is its answer."""
 
 
 class WebUser(msgspec.Struct, frozen=True):
@@ -187,3 +192,27 @@ class BackOffice:
             await asyncio.gather(self._slow_task, return_exceptions=True)
             self._slow_task = None
         self._process.signal(signal.SIGCONT)
+
+    async def decide(self, refund_request_id: str, decision: str, reason: str) -> dict[str, Any]:
+        """Decide as the first reviewer, through the login and the version check that every reviewer goes through.
+
+        Raises:
+            DecisionRefusedError: Not known, not open, or refused.
+        """
+        async with httpx.AsyncClient(base_url=self.url, timeout=10.0, trust_env=False) as client:
+            user = self.users[0]
+            session = _answer(await client.post("/api/login", json={"login": user.name, "password": user.password}))
+            request = _answer(await client.get(f"/api/requests/{refund_request_id}"))
+            answer = await client.post(
+                f"/api/requests/{refund_request_id}/decision",
+                json={"decision": decision, "reason": reason, "version": request["version"]},
+                headers={"X-CSRF-Token": session["csrf"]},
+            )
+            return _answer(answer)
+
+
+def _answer(response: httpx.Response) -> dict[str, Any]:
+    if response.is_error:
+        raise DecisionRefusedError(f"{response.request.url.path}: {response.status_code} {response.text[:300]}")
+    answer: dict[str, Any] = response.json()
+    return answer

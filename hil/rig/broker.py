@@ -56,10 +56,10 @@ class Broker:
             # As root mosquitto drops to `mosquitto`, which may not write here, and then silently saves nothing.
             "user": "root" if os.geteuid() == 0 else "",
         }
-        acl = Template((_TEMPLATES / "acl.template").read_text("utf-8")).safe_substitute(values)
+        acl = Template((_TEMPLATES / "acl").read_text("utf-8")).safe_substitute(values)
         (self._folder / "acl").write_text(acl, "utf-8")
         (self._folder / "acl").chmod(0o600)
-        text = Template((_TEMPLATES / "mosquitto.conf.template").read_text("utf-8")).safe_substitute(values)
+        text = Template((_TEMPLATES / "mosquitto.conf").read_text("utf-8")).safe_substitute(values)
         if not values["user"]:
             text = "\n".join(line for line in text.splitlines() if not line.startswith("user ")) + "\n"
         path = self._folder / "mosquitto.conf"

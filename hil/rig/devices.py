@@ -47,7 +47,7 @@ class DeviceSet:
             self.operator_display = SimLineDisplay(folder / "operator", columns, rows)
         self.customer_display = SimLineDisplay(folder / "customer", *CUSTOMER_SIZE)
         self.printer_socket = folder / "printer.sock"
-        self.printer = SimPrinter(self.printer_socket, width_dots=576, speed=speed)
+        self.printer = SimPrinter(self.printer_socket, width_dots=576, speed_factor=speed)
         self.operator_display.on_change = lambda _panel: on_change("operator_display")
         self.customer_display.on_change = lambda _panel: on_change("customer_display")
         self.printer.on_slip = lambda _slip: on_change("printer")

@@ -6,18 +6,13 @@ import msgspec
 
 from hil.rig.changes import Changes
 from hil.rig.devices import DeviceSet
+from hil.simulators.printer.device import FAULTS as PRINTER_FAULTS
 
 #: Fault → devices that can have it, the usual one first.
 KINDS: dict[str, tuple[str, ...]] = {
-    "paper_end": ("printer",),
-    "near_end": ("printer",),
-    "cover_open": ("printer",),
-    "cutter_jam": ("printer",),
-    "busy": ("printer",),
-    "stall": ("printer",),
+    **dict.fromkeys(PRINTER_FAULTS, ("printer",)),
     "garbage": ("printer", "scanner"),
-    "open_hangs": ("printer",),
-    "half_frame": ("scanner",),
+    "half_frame": ("scanner", "printer"),
     "stuck_key": ("keypad",),
     "burst": ("keypad",),
 }

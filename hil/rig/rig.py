@@ -20,7 +20,7 @@ from hil.rig.ports import free_port, socket_folder
 
 TERMINAL_ID = "t-demo-01"
 #: Common names of the back office's certificates: one for each role and worker (D15).
-WORKERS = ("backoffice-1",)
+WORKERS = ("bo-1",)
 
 
 class RigOptions(msgspec.Struct, frozen=True):

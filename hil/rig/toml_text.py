@@ -22,7 +22,12 @@ def toml_text(document: Mapping[str, Any], prefix: str = "") -> str:
 
 def _key(key: str) -> str:
     is_bare = key.isascii() and key.replace("_", "a").replace("-", "a").isalnum()
-    return key if is_bare else json.dumps(key, ensure_ascii=False)
+    return key if is_bare else _string(key)
+
+
+def _string(text: str) -> str:
+    # JSON's escapes are a subset of TOML's; DEL must be escaped in TOML alone. Source: toml.io 1.0, String.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _value(value: Any) -> str:
@@ -31,8 +36,7 @@ def _value(value: Any) -> str:
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, str):
-        # JSON's escapes are a subset of TOML's basic strings (toml.io 1.0, String).
-        return json.dumps(value, ensure_ascii=False)
+        return _string(value)
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_value(item) for item in value) + "]"
     raise TypeError(f"no TOML for {type(value).__name__}")

@@ -37,7 +37,7 @@ def offline(story: Story) -> None:
     request_id = state["daemon"]["last_request_id"]
     story.step("network up")
     client.broker("up")
-    client.wait(lambda state: state["outbox"] == {"queued": 0, "sent": 0, "held": 0}, "an empty outbox", timeout_s=40)
+    client.wait_sent(timeout_s=40)
     answer = client.decide(request_id, "approve")
     story.step(f"the back office has it once: {answer.get('state', answer)}")
 
@@ -62,7 +62,7 @@ def power_cut(story: Story) -> None:
     client.power("on")
     story.step("power on: nobody signs in")
     client.wait_state("LOGIN", timeout_s=20)
-    client.wait(lambda state: state["outbox"] == {"queued": 0, "sent": 0, "held": 0}, "an empty outbox", timeout_s=40)
+    client.wait_sent(timeout_s=40)
     client.decide(request_id, "approve")
     story.step("the back office has the same request, once")
 
@@ -73,11 +73,11 @@ def replug(story: Story) -> None:
     client.sign_in()
     pid = client.state()["daemon"]["pid"]
     for device in ("scanner", "printer", "keypad"):
-        story.step(f"unplug {device}")
+        story.step(f"unplug {device}, plug it in again")
         client.unplug(device)
-        client.wait(lambda state, one=device: not state["devices"][one]["online"], f"{device} offline")
+        client.wait_device(device, is_online=False)
         client.plug(device)
-        client.wait(lambda state, one=device: state["devices"][one]["online"], f"{device} online")
+        client.wait_device(device, is_online=True)
     client.scan(story.sale(kind="wechat")["order_no"])
     client.wait_state("SALE")
     assert client.state()["daemon"]["pid"] == pid, "the daemon was restarted"

@@ -23,7 +23,7 @@ def full_refund(story: Story) -> None:
     assert "成功" in result["text"], f"the result slip says:\n{result['text']}"
     assert request_id in story.decoded_request_ids(result), "the result slip's number cannot be read"
     story.step("result slip: 退款成功")
-    client.wait(lambda state: state["outbox"] == {"queued": 0, "sent": 0, "held": 0}, "an empty outbox")
+    client.wait_sent()
 
 
 def partial(story: Story) -> None:
