@@ -71,7 +71,7 @@ def lines_of(block: Text | Row | Rule, columns: int, cells_of: CellsOf) -> Itera
 
 def _paragraph(block: Text, columns: int, cells_of: CellsOf) -> Iterator[Line]:
     width, height = min(max(block.width, 1), 2), min(max(block.height, 1), 2)
-    for paragraph in block.text.splitlines() or [""]:
+    for paragraph in block.text.replace("\r\n", "\n").split("\n"):
         for text in wrap(printable(paragraph), columns // width, cells_of):
             yield Line(
                 text=text,
