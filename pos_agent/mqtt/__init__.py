@@ -1,1 +1,4 @@
-"""The MQTT 5 connection: own network thread, manual ack, a fresh client per connection; the only importer of paho."""
+"""The MQTT 5 connection; in the runtime the only importer of paho (D7). Knows no topic and no message of the contract.
+
+Terminal and back office use the same class. `connection` is the asyncio face, `_network` the thread behind it.
+"""

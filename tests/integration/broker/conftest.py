@@ -1,0 +1,3 @@
+from tests.fixtures_broker import broker, pki
+
+__all__ = ["broker", "pki"]
