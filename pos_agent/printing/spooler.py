@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from pos_agent.devices.interfaces import EventSink, POSPrinter, PrintReport
+from pos_agent.devices.interfaces import EventSink, PrinterStatus, PrintReport
 from pos_agent.domain.clock import Clock
 from pos_agent.domain.events import PrintJobEnded, PrintJobPaused
 from pos_agent.domain.slip import PrintOutcome, SlipDocument, SlipKind
@@ -58,6 +58,27 @@ class PrintJobs(Protocol):
         """Return the next free copy number."""
 
 
+class JobPrinter(Protocol):
+    """What the spooler needs of the printer; `pos_agent.devices.interfaces.POSPrinter` has it."""
+
+    @property
+    def profile_id(self) -> str:
+        """Return what rendered bytes depend on."""
+
+    @property
+    def status(self) -> PrinterStatus:
+        """Return the newest status, without I/O."""
+
+    def render(self, document: SlipDocument) -> bytes:
+        """Return the job's bytes; raises `UnencodableError`."""
+
+    async def wait_ready(self) -> None:
+        """Return when the printer can print."""
+
+    async def print_job(self, data: bytes, *, on_paused: Callable[[str], None]) -> PrintReport:
+        """Send one job; raises `DeviceError` if no byte was accepted."""
+
+
 class Spooler:
     """The one owner of the printer.
 
@@ -70,7 +91,7 @@ class Spooler:
     """
 
     def __init__(
-        self, journal: PrintJobs, printer: POSPrinter | None, *, clock: Clock, sink: EventSink, expiry_s: float
+        self, journal: PrintJobs, printer: JobPrinter | None, *, clock: Clock, sink: EventSink, expiry_s: float
     ) -> None:
         self._journal = journal
         self._printer = printer
@@ -103,7 +124,7 @@ class Spooler:
 
     # -- one job ------------------------------------------------------------------------------------------------
 
-    async def _work(self, job: PrintJobRecord, printer: POSPrinter) -> None:
+    async def _work(self, job: PrintJobRecord, printer: JobPrinter) -> None:
         """Bring one job as far as it goes; what is not ended comes back from the journal."""
         data = await self._rendered(job, printer)
         if data is None or not await self._await_ready(job, printer):
@@ -118,7 +139,7 @@ class Spooler:
             return
         await self._close(job, report)
 
-    async def _rendered(self, job: PrintJobRecord, printer: POSPrinter) -> bytes | None:
+    async def _rendered(self, job: PrintJobRecord, printer: JobPrinter) -> bytes | None:
         """Return the job's bytes: the stored ones if the same profile made them; None if the slip was refused."""
         if job.data is not None and job.profile_id == printer.profile_id:
             return job.data
@@ -131,7 +152,7 @@ class Spooler:
         await self._journal.record_job_rendered(job.job_id, data, printer.profile_id)
         return data
 
-    async def _await_ready(self, job: PrintJobRecord, printer: POSPrinter) -> bool:
+    async def _await_ready(self, job: PrintJobRecord, printer: JobPrinter) -> bool:
         """Wait for the printer; return False if the wait was long: another job may be due by now, or this one old."""
         ready = asyncio.create_task(printer.wait_ready(), name="printer-ready")
         try:
