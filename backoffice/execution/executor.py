@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,7 +17,15 @@ _log = logging.getLogger(__name__)
 class Executor:
     """Executes approved refunds, one executor for the whole back office."""
 
-    def __init__(self, database: Database, context: Context, adapters: Mapping[str, Adapter], *, holder: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        context: Context,
+        adapters: Mapping[str, Adapter],
+        *,
+        holder: str,
+        on_changed: Callable[[], None] = lambda: None,
+    ) -> None:
         """Wire an executor.
 
         Args:
@@ -25,22 +33,18 @@ class Executor:
             context: Configuration, time, randomness.
             adapters: By acquirer id.
             holder: Unique name of this process, for the lease.
+            on_changed: Called when states changed that tills must hear of.
         """
         self._database = database
         self._context = context
         self._adapters = adapters
         self._holder = holder
         self._wake = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._on_changed = on_changed
 
     def wake(self) -> None:
         """Look for work now: something was approved, topped up or changed."""
         self._wake.set()
-
-    @property
-    def changed(self) -> asyncio.Event:
-        """Return an event that is set after a round changed states, for the sender of down messages."""
-        return self._changed
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -82,7 +86,7 @@ class Executor:
                 _log.warning("found open attempts count=%d", found)
         worked = await self._execute() + await self._query()
         if worked:
-            self._changed.set()
+            self._on_changed()
             return 0.0
         return await database.read(lambda session: steps.next_due_s(session, context))
 
@@ -90,6 +94,8 @@ class Executor:
         found = await self._database.read(lambda session: steps.candidates(session, self._context))
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._execute_one(each), name="execute") for each in found]
+        if found:
+            self._on_changed()
         return sum(task.result() for task in tasks)
 
     async def _execute_one(self, candidate: steps.Candidate) -> int:
@@ -106,7 +112,7 @@ class Executor:
         return 1
 
     async def _call(self, adapter: Adapter, order: RefundOrder) -> None:
-        self._changed.set()
+        self._on_changed()
         answer = await adapter.refund(order)
         _log.info(
             "refund called request=%s attempt=%d outcome=%s", order.refund_request_id, order.attempt, answer.outcome

@@ -3,6 +3,7 @@
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from backoffice import outbox
 from backoffice.ingest.context import Context, Reply
 from backoffice.refunds import alarm, announce, current_epoch
 from backoffice.store.schema import EventRow, Refund, Terminal
@@ -17,6 +18,7 @@ def answer(session: Session, context: Context, terminal: Terminal, message: Sync
     """
     if not _take_connection(session, context, terminal, message):
         return []
+    outbox.hurry(session, context.now, terminal.terminal_id)
     wanted = []
     for item in message.items:
         refund = session.get(Refund, item.refund_request_id)

@@ -1,0 +1,103 @@
+"""``pos-backoffice``: the back office's commands. Each imports what it needs when it runs."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from pos_agent.errors import ConfigError, PosAgentError
+
+_EPILOG = """\
+first steps:
+  pos-backoffice keys   --config backoffice.toml        make the signing key; prints what tills pin
+  pos-backoffice init   --config backoffice.toml        create or migrate the database
+  pos-backoffice person add --config backoffice.toml --login li --name "Li Na" --role finance < password.txt
+  pos-backoffice terminal add --config backoffice.toml --id t-shop-01 --merchant M1 --device-kid d1 --device-key BASE64
+  pos-backoffice operator map --config backoffice.toml --merchant M1 --no 01 --person li
+  pos-backoffice sales import --config backoffice.toml sales.csv
+  pos-backoffice serve  --config backoffice.toml        prints {"ready": true, "url": …} once it serves
+
+exit status: 0 done, 1 a fault, 2 wrong usage or configuration
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="pos-backoffice",
+        description="Review, approval, execution and results of refund requests that tills send.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, default=Path("backoffice.toml"), help="TOML file (%(default)s)")
+    common.add_argument("--json", action="store_true", help="print JSON for machines")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("serve", parents=[common], help="run pages, ingest and executor until SIGTERM")
+    commands.add_parser("init", parents=[common], help="create or migrate the database")
+    commands.add_parser("keys", parents=[common], help="make the Ed25519 signing key; never overwrites")
+    demo = commands.add_parser("demo-data", parents=[common], help="import sales to learn and test with")
+    demo.add_argument("--today", help="YYYY-MM-DD, to which the sales' dates are relative; default today")
+    demo.add_argument("--merchant", default="M-DEMO", help="merchant id of the sales (%(default)s)")
+    demo.add_argument("--acquirer", default="simulated", help="acquirer id of the sales (%(default)s)")
+    demo.add_argument("--terminal", default="", help="terminal id of the sales; empty = none")
+    _add_groups(commands, common)
+    commands.add_parser("version", help="print the version")
+    return parser
+
+
+def _add_groups(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser
+) -> None:
+    person = commands.add_parser("person", help="persons and their sign-ins").add_subparsers(
+        dest="action", required=True
+    )
+    add = person.add_parser("add", parents=[common], help="add a person; the password comes on standard input")
+    add.add_argument("--login", required=True)
+    add.add_argument("--name", required=True)
+    add.add_argument("--role", required=True, choices=["viewer", "reviewer", "finance", "manager"])
+    add.add_argument("--person", help="person id; default = the login. Give an existing one for a second account")
+    terminal = commands.add_parser("terminal", help="tills").add_subparsers(dest="action", required=True)
+    add = terminal.add_parser("add", parents=[common], help="enrol a till, or give it another key")
+    add.add_argument("--id", required=True, help="t-… as in the certificate")
+    add.add_argument("--merchant", required=True)
+    add.add_argument("--merchant-name", default="")
+    add.add_argument("--device-kid", required=True)
+    add.add_argument("--device-key", required=True, help="base64 of the raw 32-byte Ed25519 public key")
+    deny = terminal.add_parser("deny", parents=[common], help="revoke a till: its requests are held")
+    deny.add_argument("--id", required=True)
+    clear = terminal.add_parser("clear", parents=[common], help="end a suspicion or a revocation")
+    clear.add_argument("--id", required=True)
+    operator = commands.add_parser("operator", help="operator numbers of tills").add_subparsers(
+        dest="action", required=True
+    )
+    mapping = operator.add_parser("map", parents=[common], help="say which person an operator number is")
+    mapping.add_argument("--merchant", required=True)
+    mapping.add_argument("--no", required=True)
+    mapping.add_argument("--person", required=True, help="person id; made if missing, then --name is needed")
+    mapping.add_argument("--name", default="")
+    sales = commands.add_parser("sales", help="the sale ledger").add_subparsers(dest="action", required=True)
+    load = sales.add_parser("import", parents=[common], help="import or correct sales from .csv or .json")
+    load.add_argument("file", type=Path)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    arguments = make_parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    for noisy in ("alembic", "httpx", "httpcore"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    from backoffice import commands  # noqa: PLC0415 - start-up of --help and version stays short
+
+    try:
+        return commands.run(arguments)
+    except ConfigError as error:
+        sys.stderr.write(f"pos-backoffice: {error}\n")
+        return 2
+    except (PosAgentError, ValueError, OSError) as error:
+        sys.stderr.write(f"pos-backoffice: {error}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

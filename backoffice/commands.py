@@ -1,0 +1,170 @@
+"""What the commands of `backoffice.cli` do."""
+
+import argparse
+import asyncio
+import getpass
+import sys
+from base64 import b64decode
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+
+from backoffice import demo, enrolment, sales
+from backoffice.clock import system_now
+from backoffice.config import Config, load_config
+from backoffice.signing import make_key_file
+from backoffice.store.database import Database, upgrade
+from pos_agent.errors import ConfigFileError
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run a parsed command."""
+    name = arguments.command + (f" {arguments.action}" if hasattr(arguments, "action") else "")
+    if name == "version":
+        return _say(arguments, _version(), {"version": _version()})
+    config = load_config(arguments.config)
+    return _COMMANDS[name](arguments, config)
+
+
+def _version() -> str:
+    try:
+        return version("pos-agent")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+def _say(arguments: argparse.Namespace, words: str, data: dict[str, object]) -> int:
+    is_json = getattr(arguments, "json", False)
+    sys.stdout.write((msgspec.json.encode(data).decode() if is_json else words) + "\n")
+    return 0
+
+
+def _serve(_arguments: argparse.Namespace, config: Config) -> int:
+    from backoffice.serve import serve  # noqa: PLC0415 - the web stack is for this command only
+
+    upgrade(config.database.url)
+    asyncio.run(serve(config))
+    return 0
+
+
+def _init(arguments: argparse.Namespace, config: Config) -> int:
+    upgrade(config.database.url)
+    return _say(arguments, "database ready", {"ok": True})
+
+
+def _keys(arguments: argparse.Namespace, config: Config) -> int:
+    path = Path(config.signing.key_file)
+    public = make_key_file(path)
+    words = f'{path}\npin it at the tills:\n[trust.back_office_keys]\n"{config.signing.kid}" = "{public}"'
+    return _say(arguments, words, {"kid": config.signing.kid, "public_key": public, "key_file": str(path)})
+
+
+def _person_add(arguments: argparse.Namespace, config: Config) -> int:
+    password = getpass.getpass("password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    with _database(config) as database, database.writing() as session:
+        person_id = enrolment.add_person(
+            session,
+            login=arguments.login,
+            name=arguments.name,
+            role=arguments.role,
+            password=password,
+            person_id=arguments.person,
+        )
+    return _say(arguments, f"person {person_id}", {"person_id": person_id})
+
+
+def _terminal_add(arguments: argparse.Namespace, config: Config) -> int:
+    with _database(config) as database, database.writing() as session:
+        enrolment.add_terminal(
+            session,
+            terminal_id=arguments.id,
+            merchant_id=arguments.merchant,
+            merchant_name=arguments.merchant_name,
+            device_kid=arguments.device_kid,
+            device_key=arguments.device_key,
+        )
+    return _say(arguments, f"terminal {arguments.id}", {"terminal_id": arguments.id})
+
+
+def _terminal_mark(arguments: argparse.Namespace, config: Config) -> int:
+    is_denied = arguments.action == "deny"
+    with _database(config) as database, database.writing() as session:
+        enrolment.mark_terminal(session, arguments.id, is_denied=is_denied)
+    return _say(arguments, f"terminal {arguments.id} denied={is_denied}", {"terminal_id": arguments.id})
+
+
+def _operator_map(arguments: argparse.Namespace, config: Config) -> int:
+    with _database(config) as database, database.writing() as session:
+        enrolment.map_operator(
+            session,
+            merchant_id=arguments.merchant,
+            operator_no=arguments.no,
+            person_id=arguments.person,
+            name=arguments.name,
+        )
+    return _say(arguments, f"operator {arguments.no} is {arguments.person}", {"person_id": arguments.person})
+
+
+def _sales_import(arguments: argparse.Namespace, config: Config) -> int:
+    rows = sales.read_file(arguments.file)
+    with _database(config) as database, database.writing() as session:
+        count = sales.store(session, rows, lookup_key=lookup_key(config))
+    return _say(arguments, f"{count} sales", {"sales": count})
+
+
+def _demo_data(arguments: argparse.Namespace, config: Config) -> int:
+    now = system_now()
+    if arguments.today:
+        now = datetime.combine(date.fromisoformat(arguments.today), time(12), UTC)
+    rows = demo.demo_sales(
+        now, merchant_id=arguments.merchant, acquirer_id=arguments.acquirer, terminal_id=arguments.terminal
+    )
+    with _database(config) as database, database.writing() as session:
+        count = sales.store(session, rows, lookup_key=lookup_key(config))
+    listed = [msgspec.to_builtins(row) for row in rows]
+    words = "\n".join(f"{row.order_no:34} {row.channel:9} {row.paid_minor / 100:>9.2f}  {row.label}" for row in rows)
+    return _say(arguments, f"{words}\n{count} sales", {"sales": listed})
+
+
+def lookup_key(config: Config) -> bytes:
+    """Return the key of order-number hashes; empty if none is configured.
+
+    Raises:
+        ConfigFileError: Named but unreadable.
+    """
+    if not config.lookup_key_file:
+        return b""
+    try:
+        return b64decode(Path(config.lookup_key_file).read_text("ascii").strip(), validate=True)
+    except (OSError, ValueError) as error:
+        raise ConfigFileError(f"{config.lookup_key_file}: {error}") from error
+
+
+class _database:  # noqa: N801 - reads as a statement: with _database(config) as database
+    """A database for one command, closed at its end."""
+
+    def __init__(self, config: Config) -> None:
+        self._database = Database(config.database.url, pool=1)
+
+    def __enter__(self) -> Database:
+        return self._database
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
+    "serve": _serve,
+    "init": _init,
+    "keys": _keys,
+    "demo-data": _demo_data,
+    "person add": _person_add,
+    "terminal add": _terminal_add,
+    "terminal deny": _terminal_mark,
+    "terminal clear": _terminal_mark,
+    "operator map": _operator_map,
+    "sales import": _sales_import,
+}

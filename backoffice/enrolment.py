@@ -1,0 +1,94 @@
+"""Persons, their sign-ins and operator numbers, tills and their keys."""
+
+import re
+
+from sqlalchemy.orm import Session
+
+from backoffice.store.schema import Account, Merchant, Operator, Person, Terminal
+from backoffice.web.auth import hash_password
+from pos_agent.domain.identifiers import is_terminal_id
+from pos_agent.protocol.envelope import public_key_from_base64
+
+_LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def add_person(
+    session: Session, *, login: str, name: str, role: str, password: str, person_id: str | None = None
+) -> str:
+    """Add a sign-in, and its person if there is none yet; returns the person's id.
+
+    Raises:
+        ValueError: Bad or taken login, or password too short.
+    """
+    if _LOGIN.fullmatch(login) is None:
+        raise ValueError("a login is a-z, 0-9, dot, dash, underscore")
+    if session.get(Account, login) is not None:
+        raise ValueError(f"login {login} is taken")
+    person_id = person_id or login
+    if session.get(Person, person_id) is None:
+        session.add(Person(person_id=person_id, name=name))
+        session.flush()
+    session.add(Account(login=login, person_id=person_id, password_hash=hash_password(password), role=role))
+    session.flush()
+    return person_id
+
+
+def add_terminal(
+    session: Session, *, terminal_id: str, merchant_id: str, merchant_name: str, device_kid: str, device_key: str
+) -> None:
+    """Enrol a till; for one that is known, add or replace a device key.
+
+    Raises:
+        ValueError: Bad terminal id or key, or the till belongs to another merchant.
+    """
+    if not is_terminal_id(terminal_id):
+        raise ValueError("a terminal id is t- and 1 to 38 of a-z, 0-9, dash")
+    public_key_from_base64(device_key)
+    if session.get(Merchant, merchant_id) is None:
+        session.add(Merchant(merchant_id=merchant_id, name=merchant_name))
+        session.flush()
+    terminal = session.get(Terminal, terminal_id)
+    if terminal is None:
+        terminal = Terminal(terminal_id=terminal_id, merchant_id=merchant_id, device_keys={})
+        session.add(terminal)
+    if terminal.merchant_id != merchant_id:
+        raise ValueError(f"{terminal_id} belongs to {terminal.merchant_id}")
+    terminal.device_keys = {**terminal.device_keys, device_kid: device_key}
+    session.flush()
+
+
+def mark_terminal(session: Session, terminal_id: str, *, is_denied: bool) -> None:
+    """Revoke a till, or end revocation and suspicion.
+
+    Raises:
+        ValueError: No such till.
+    """
+    terminal = session.get(Terminal, terminal_id)
+    if terminal is None:
+        raise ValueError(f"no till {terminal_id}")
+    terminal.is_denied = is_denied
+    if not is_denied:
+        terminal.is_suspect = False
+    session.flush()
+
+
+def map_operator(session: Session, *, merchant_id: str, operator_no: str, person_id: str, name: str = "") -> None:
+    """Say which person an operator number is (I3).
+
+    Raises:
+        ValueError: Unknown person and no name to make one.
+    """
+    if session.get(Merchant, merchant_id) is None:
+        session.add(Merchant(merchant_id=merchant_id, name=""))
+        session.flush()
+    if session.get(Person, person_id) is None:
+        if not name:
+            raise ValueError(f"no person {person_id}; give --name to make one")
+        session.add(Person(person_id=person_id, name=name))
+        session.flush()
+    operator = session.get(Operator, (merchant_id, operator_no))
+    if operator is None:
+        session.add(Operator(merchant_id=merchant_id, operator_no=operator_no, person_id=person_id))
+    else:
+        operator.person_id = person_id
+    session.flush()

@@ -1,0 +1,218 @@
+"""The back office on the broker: takes what tills send, publishes replies after the commit, resends states, says it is
+there.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from backoffice import outbox
+from backoffice.clock import Now
+from backoffice.ingest.context import Incoming, Reply
+from backoffice.ingest.receiver import Receiver
+from backoffice.refunds import current_epoch
+from backoffice.signing import Signer
+from backoffice.store.database import Database
+from backoffice.transport import Transport
+from pos_agent.errors import BrokerError
+from pos_agent.mqtt.connection import Session
+from pos_agent.mqtt.messages import InboundMessage, LinkState, Properties, Subscription, Will
+from pos_agent.protocol.envelope import DOWN_TYPE
+from pos_agent.protocol.messages import BackOfficePresenceMessage
+from pos_agent.protocol.topics import BACK_OFFICE_STATE, PREFIX, Leaf, terminal_topic
+
+_log = logging.getLogger(__name__)
+#: Messages taken into one transaction; the broker has no more than its window on the way to us anyway.
+BATCH = 64
+#: Answers to look-ups are of no use later (D7).
+ANSWER_EXPIRY_S = 10
+_QUEUE = 1000
+_RETRY_S = 1.0
+
+
+class Link:
+    """Everything that crosses the broker."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        database: Database,
+        receiver: Receiver,
+        signer: Signer,
+        *,
+        now: Now,
+        instance: str,
+        share: str = "",
+        on_received: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Wire a link.
+
+        Args:
+            transport: The connection; attached here.
+            database: For the outbox.
+            receiver: What to do with messages.
+            signer: Signs everything that goes down.
+            now: Clock.
+            instance: Random, new at each start.
+            share: Group of a shared subscription; empty = an ordinary one.
+            on_received: Called after each committed batch.
+        """
+        self._transport = transport
+        self._database = database
+        self._receiver = receiver
+        self._signer = signer
+        self._now = now
+        self._instance = instance
+        self._on_received = on_received
+        self._inbox: asyncio.Queue[InboundMessage] = asyncio.Queue(_QUEUE)
+        self._wake = asyncio.Event()
+        self._connected = asyncio.Event()
+        self._link_changed = asyncio.Event()
+        self._link = LinkState(is_connected=False, conn_seq=0)
+        self._epoch = 1
+        group = f"$share/{share}/" if share else ""
+        transport.attach(
+            Session(
+                subscriptions=(
+                    Subscription(topic_filter=f"{group}{PREFIX}/t/+/up/#"),
+                    Subscription(topic_filter=f"{PREFIX}/t/+/state"),
+                ),
+                on_message=self._take,
+                on_link=self._take_link,
+                will=self._will,
+            )
+        )
+
+    def wake(self) -> None:
+        """Send states that were queued just now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled; a clean stop says offline."""
+        self._epoch = await self._database.read(current_epoch)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._transport.run(), name="mqtt")
+                group.create_task(self._receive(), name="ingest")
+                group.create_task(self._send(), name="outbox")
+                group.create_task(self._say_online(), name="presence")
+        finally:
+            self._connected.clear()
+
+    async def say_offline(self) -> None:
+        """Tell all tills that the back office goes; the will says it when we cannot."""
+        await self._quietly(self._publish_presence(is_online=False))
+
+    def _take(self, message: InboundMessage) -> None:
+        try:
+            self._inbox.put_nowait(message)
+        except asyncio.QueueFull:
+            # Not acknowledged: the broker keeps it, and its till offers it again.
+            _log.warning("ingest queue full topic=%s", message.topic)
+
+    def _take_link(self, link: LinkState) -> None:
+        self._link = link
+        self._link_changed.set()
+        if link.is_connected:
+            self._connected.set()
+        else:
+            self._connected.clear()
+
+    def _will(self, conn_seq: int) -> Will:
+        payload = self._signer.seal(self._presence(is_online=False, conn_seq=conn_seq))
+        return Will(topic=BACK_OFFICE_STATE, payload=payload, delay_s=0, content_type=DOWN_TYPE)
+
+    def _presence(self, *, is_online: bool, conn_seq: int) -> BackOfficePresenceMessage:
+        return BackOfficePresenceMessage(
+            is_online=is_online, instance=self._instance, conn_seq=conn_seq, epoch=self._epoch, at=self._now()
+        )
+
+    async def _publish_presence(self, *, is_online: bool) -> None:
+        payload = self._signer.seal(self._presence(is_online=is_online, conn_seq=self._link.conn_seq))
+        await self._transport.publish(
+            BACK_OFFICE_STATE, payload, is_retained=True, properties=Properties(content_type=DOWN_TYPE)
+        )
+
+    async def _say_online(self) -> None:
+        """Say online on each new connection, and send the states that wait."""
+        said = 0
+        while True:
+            await self._link_changed.wait()
+            self._link_changed.clear()
+            if self._link.is_connected and said != self._link.conn_seq:
+                said = self._link.conn_seq
+                await self._quietly(self._publish_presence(is_online=True))
+                await self._database.write(lambda session: outbox.hurry(session, self._now))
+                self._wake.set()
+
+    async def _receive(self) -> None:
+        while True:
+            batch = [await self._inbox.get()]
+            while len(batch) < BATCH and not self._inbox.empty():
+                batch.append(self._inbox.get_nowait())
+            replies = await self._store([Incoming(message.topic, message.payload) for message in batch])
+            for message in batch:
+                message.ack()
+            async with asyncio.TaskGroup() as group:
+                for reply in replies:
+                    group.create_task(self._quietly(self._publish(reply)), name="reply")
+            self._on_received()
+            self._wake.set()
+
+    async def _store(self, batch: list[Incoming]) -> list[Reply]:
+        """Store a batch; if it cannot be stored as a whole, one by one, so that one bad message holds up no other."""
+        try:
+            return await self._database.run(self._receiver.receive, batch)
+        except Exception:  # noqa: BLE001 - supervisor: a defect in one handler must not stop ingest
+            _log.exception("ingest of a batch failed size=%d", len(batch))
+        replies: list[Reply] = []
+        for incoming in batch:
+            try:
+                replies.extend(await self._database.run(self._receiver.receive, [incoming]))
+            except SQLAlchemyError:
+                _log.exception("message not stored, its till will offer it again topic=%s", incoming.topic)
+                await asyncio.sleep(_RETRY_S)
+            except Exception:  # noqa: BLE001 - see above
+                _log.exception("message not handled topic=%s", incoming.topic)
+        return replies
+
+    async def _publish(self, reply: Reply) -> None:
+        expiry_s = ANSWER_EXPIRY_S if reply.leaf is Leaf.DOWN_ANSWER else None
+        await self._transport.publish(
+            terminal_topic(reply.terminal_id, reply.leaf),
+            self._signer.seal(reply.message),
+            properties=Properties(content_type=DOWN_TYPE, message_expiry_s=expiry_s),
+        )
+
+    async def _send(self) -> None:
+        """Publish due states; sleep until the next is due or something wakes us."""
+        while True:
+            await self._connected.wait()
+            self._wake.clear()
+            rows = await self._database.write(lambda session: outbox.take_due(session, self._now))
+            for row in rows:
+                await self._quietly(self._publish_row(row))
+            if rows:
+                continue
+            due_s = await self._database.read(lambda session: outbox.next_due_s(session, self._now))
+            try:
+                async with asyncio.timeout(due_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _publish_row(self, row: outbox.DownRow) -> None:
+        await self._transport.publish(
+            terminal_topic(row.terminal_id, Leaf.DOWN_REFUND),
+            self._signer.seal_payload(row.payload),
+            properties=Properties(content_type=DOWN_TYPE),
+        )
+
+    async def _quietly(self, publishing: Awaitable[object]) -> None:
+        """Await a publish whose loss the till's next offer or our own outbox repairs."""
+        try:
+            await publishing
+        except BrokerError as error:
+            _log.debug("not published: %s", error)

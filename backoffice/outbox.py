@@ -1,0 +1,50 @@
+"""The back office's own outbox: the newest state of a request, sent until its till has committed it (D7)."""
+
+from datetime import timedelta
+
+import msgspec
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from backoffice.clock import Now
+from backoffice.store.schema import OutboxRow
+
+#: Pause after the first sending without an ack; doubles up to the cap. The same as the tills' own (D7).
+FIRST_PAUSE_S = 10.0
+LONGEST_PAUSE_S = 300.0
+BATCH = 64
+
+
+class DownRow(msgspec.Struct, frozen=True):
+    """One state to be signed and published."""
+
+    refund_request_id: str
+    terminal_id: str
+    payload: bytes
+
+
+def take_due(session: Session, now: Now) -> list[DownRow]:
+    """Return rows whose time has come, each planned again for later."""
+    at = now()
+    rows = session.scalars(
+        select(OutboxRow).where(OutboxRow.next_at <= at).order_by(OutboxRow.next_at).limit(BATCH)
+    ).all()
+    for row in rows:
+        pause_s = min(FIRST_PAUSE_S * 2 ** min(row.attempts, 8), LONGEST_PAUSE_S)
+        row.attempts += 1
+        row.next_at = at + timedelta(seconds=pause_s)
+    return [DownRow(row.refund_request_id, row.terminal_id, row.payload) for row in rows]
+
+
+def next_due_s(session: Session, now: Now) -> float | None:
+    """Return seconds until the next row is due, None if there is none."""
+    first = session.scalars(select(OutboxRow.next_at).order_by(OutboxRow.next_at).limit(1)).first()
+    return None if first is None else max(0.0, (first - now()).total_seconds())
+
+
+def hurry(session: Session, now: Now, terminal_id: str | None = None) -> None:
+    """Make the rows of a till (or of all) due now: it is back, or we are."""
+    statement = update(OutboxRow).values(next_at=now(), attempts=0)
+    if terminal_id is not None:
+        statement = statement.where(OutboxRow.terminal_id == terminal_id)
+    session.execute(statement)

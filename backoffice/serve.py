@@ -1,0 +1,156 @@
+"""The composition root of ``pos-backoffice serve``: pages, ingest, outbox and executor in one process."""
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import uvicorn
+
+from backoffice.clock import system_now
+from backoffice.config import Config
+from backoffice.execution.contract import Adapter
+from backoffice.execution.executor import Executor
+from backoffice.execution.simulated import SimulatedAdapter
+from backoffice.ingest.context import Context
+from backoffice.ingest.receiver import Receiver
+from backoffice.link import Link
+from backoffice.signing import load_signer
+from backoffice.store.database import Database
+from backoffice.web.app import make_app
+from backoffice.web.gate import Desk
+from pos_agent.domain.config import BrokerConfig
+from pos_agent.mqtt.connection import MqttConnection
+from pos_agent.mqtt.settings import MqttSettings
+
+_log = logging.getLogger(__name__)
+#: Un-acked messages that the broker may have on the way to us: many tills at once, one transaction.
+_RECEIVE_MAXIMUM = 200
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that leaves signals to us and tells when it listens."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets)
+        self._on_started()
+
+
+class BackOffice:
+    """All parts, wired."""
+
+    def __init__(self, config: Config) -> None:
+        """Build; nothing runs yet.
+
+        Raises:
+            ConfigError: A key file or the broker URL cannot be used.
+        """
+        self.config = config
+        self.database = Database(config.database.url, pool=config.database.pool)
+        self.context = Context(config, system_now, lambda: secrets.token_hex(16))
+        self._adapters = make_adapters(config)
+        instance = secrets.token_hex(8)
+        self._link: Link | None = None
+        self.executor = Executor(
+            self.database, self.context, self._adapters, holder=instance, on_changed=self._wake_link
+        )
+        if config.broker.url:
+            self._link = self._make_link(instance)
+        self.app = make_app(Desk(self.database, self.context, self._on_decided))
+
+    def _make_link(self, instance: str) -> Link:
+        broker = self.config.broker
+        settings = MqttSettings.from_broker(
+            BrokerConfig(
+                url=broker.url,
+                ca_file=broker.ca_file,
+                cert_file=broker.cert_file,
+                key_file=broker.key_file,
+                keep_alive_s=broker.keep_alive_s,
+            ),
+            client_id=broker.client_id,
+        )
+        signing = self.config.signing
+        return Link(
+            MqttConnection(dataclasses.replace(settings, receive_maximum=_RECEIVE_MAXIMUM)),
+            self.database,
+            Receiver(self.database, self.context),
+            load_signer(Path(signing.key_file), signing.kid),
+            now=system_now,
+            instance=instance,
+            share=broker.share,
+            on_received=self.executor.wake,
+        )
+
+    def _wake_link(self) -> None:
+        if self._link is not None:
+            self._link.wake()
+
+    def _on_decided(self) -> None:
+        self.executor.wake()
+        self._wake_link()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set, then say offline and let go of everything."""
+        listener = socket.create_server((self.config.server.host, self.config.server.port), backlog=128)
+        url = self.config.server.public_url or f"http://{self.config.server.host}:{listener.getsockname()[1]}"
+        server = _Server(
+            uvicorn.Config(self.app, log_level="warning", timeout_graceful_shutdown=2, lifespan="off", ws="none"),
+            lambda: _say_ready(url),
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                parts = [group.create_task(self.executor.run(), name="executor")]
+                if self._link is not None:
+                    parts.append(group.create_task(self._link.run(), name="link"))
+                pages = group.create_task(server.serve(sockets=[listener]), name="pages")
+                await stop.wait()
+                server.should_exit = True
+                if self._link is not None:
+                    await self._link.say_offline()
+                await pages
+                for part in parts:
+                    part.cancel()
+        finally:
+            listener.close()
+            for adapter in self._adapters.values():
+                await adapter.close()
+            self.database.close()
+
+
+def make_adapters(config: Config) -> dict[str, Adapter]:
+    """Return an adapter for each acquirer that has one."""
+    return {
+        name: SimulatedAdapter(profile) for name, profile in config.acquirers.items() if profile.adapter == "simulated"
+    }
+
+
+def _say_ready(url: str) -> None:
+    sys.stdout.write(msgspec.json.encode({"ready": True, "url": url}).decode() + "\n")
+    sys.stdout.flush()
+
+
+async def serve(config: Config) -> None:
+    """Run until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await BackOffice(config).run(stop)
