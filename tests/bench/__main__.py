@@ -1,0 +1,187 @@
+"""`python -m tests.bench`: measure the budgets of docs/budgets.md; exit 1 if one is exceeded."""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from tests.bench import durability, floors
+from tests.bench.measure import Measured, median, percentile, table
+from tests.bench.till import BenchTill
+
+#: A UnionPay payment code: refused in the menu without any network, so that only our own path is timed (payments.md 3).
+PAY_CODE = b"6225735053201615202\r"
+_MIB = 1024 * 1024
+
+
+def scan_and_key_rows(till: BenchTill, count: int) -> list[Measured]:
+    """Rows 1 and 2: scan and key to changed bytes on the display."""
+    echo = floors.echo_times(count, 40, 0.02)
+    till.sign_in()
+    scans = []
+    for _ in range(count):
+        scans.append(till.time_to_display(till.scanner, PAY_CODE))
+        till.settle(quiet_s=0.05)
+        till.press("CANCEL")
+        till.settle(quiet_s=0.05)
+        time.sleep(0.7)  # the re-read window drops the same code
+    till.press("1")
+    till.settle()
+    keys = []
+    for index in range(count):
+        keys.append(till.time_key("CLEAR" if index % 8 == 7 else "5"))
+        till.settle(quiet_s=0.03)
+    return [
+        _latency(1, "scan frame -> changed bytes on the display", scans, echo),
+        _latency(2, "key -> changed bytes on the display", keys, echo),
+    ]
+
+
+def _latency(number: int, what: str, times: list[float], echo: list[float]) -> Measured:
+    p50, p99 = median(times), percentile(times, 0.99)
+    ratio = p50 / median(echo)
+    return Measured(
+        number=number,
+        what=what,
+        figure=f"p50 {p50 * 1e3:.2f} ms, p99 {p99 * 1e3:.2f} ms, n={len(times)}",
+        floor=f"pty echo p50 {median(echo) * 1e3:.2f} ms",
+        ratio=ratio,
+        budget="p50 <= 3x, p99 <= 5 ms",
+        is_within=ratio <= 3 and p99 <= 0.005,
+    )
+
+
+def durability_rows(folder: Path, commits: int) -> list[Measured]:
+    """Rows 3 and 4: confirm → durable, commit → first slip byte."""
+    floor = floors.wal_commit_times(folder, commits)
+    measured = durability.measure(folder, commits=commits, slips=max(10, commits // 10))
+    ratio = median(measured.commit_s) / median(floor)
+    first = measured.first_byte_s
+    return [
+        Measured(
+            number=3,
+            what="confirm -> request durable",
+            figure=f"p50 {median(measured.commit_s) * 1e3:.2f} ms, n={commits}",
+            floor=f"one WAL FULL commit p50 {median(floor) * 1e3:.2f} ms",
+            ratio=ratio,
+            budget="<= 2x",
+            is_within=ratio <= 2,
+        ),
+        Measured(
+            number=4,
+            what="commit -> first slip byte at the printer",
+            figure=f"p50 {median(first) * 1e3:.2f} ms, p99 {percentile(first, 0.99) * 1e3:.2f} ms, n={len(first)}",
+            floor="-",
+            ratio=None,
+            budget="<= 5 ms",
+            is_within=median(first) <= 0.005,
+        ),
+    ]
+
+
+def start_row(till: BenchTill, runs: int) -> Measured:
+    """Row 6: exec → READY."""
+    floor = floors.import_s(runs)
+    times = []
+    for _ in range(runs):
+        times.append(till.start())
+        till.stop()
+    ratio = median(times) / floor
+    return Measured(
+        number=6,
+        what="exec -> READY",
+        figure=f"median {median(times) * 1e3:.0f} ms, n={runs}",
+        floor=f"imports {floor * 1e3:.0f} ms",
+        ratio=ratio,
+        budget="<= 2.5x",
+        is_within=ratio <= 2.5,
+    )
+
+
+def idle_rows(till: BenchTill, idle_s: float) -> list[Measured]:
+    """Rows 7 and 8: memory, CPU and wake-ups of a signed-in till that nobody touches."""
+    floor_rss = floors.import_rss_bytes()
+    till.settle()
+    before, started = _usage(till.pid), time.monotonic()
+    time.sleep(idle_s)
+    after, elapsed = _usage(till.pid), time.monotonic() - started
+    cpu = (after.cpu_s - before.cpu_s) / elapsed * 100
+    wakeups = (after.wakeups - before.wakeups) / elapsed
+    ratio = after.rss_bytes / floor_rss
+    return [
+        Measured(
+            number=7,
+            what="RSS idle, no camera",
+            figure=f"{after.rss_bytes / _MIB:.1f} MiB",
+            floor=f"imports {floor_rss / _MIB:.1f} MiB",
+            ratio=ratio,
+            budget="<= 1.7x, <= 44 MB",
+            is_within=ratio <= 1.7 and after.rss_bytes <= 44e6,
+        ),
+        Measured(
+            number=8,
+            what="idle CPU, wake-ups a second",
+            figure=f"{cpu:.3f} % of a core, {wakeups:.2f}/s, {elapsed:.0f} s",
+            floor="-",
+            ratio=None,
+            budget="<= 0.2 %, <= 2/s",
+            is_within=cpu <= 0.2 and wakeups <= 2,
+        ),
+    ]
+
+
+class _Usage(msgspec.Struct, frozen=True):
+    cpu_s: float
+    wakeups: int
+    rss_bytes: int
+
+
+def _usage(pid: int) -> _Usage:
+    """Read what the kernel counted for a process and its threads."""
+    folder = Path("/proc") / str(pid)
+    fields = (folder / "stat").read_text().rpartition(")")[2].split()
+    wakeups = 0
+    for status in folder.glob("task/*/status"):
+        line = next(line for line in status.read_text().splitlines() if line.startswith("voluntary_ctxt"))
+        wakeups += int(line.split()[1])
+    pages = int((folder / "statm").read_text().split()[1])
+    ticks = int(fields[11]) + int(fields[12])
+    return _Usage(ticks / os.sysconf("SC_CLK_TCK"), wakeups, pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+def measure(*, is_quick: bool) -> list[Measured]:
+    """Measure all rows."""
+    with tempfile.TemporaryDirectory(prefix="pa-bench", dir="/tmp") as name:
+        folder = Path(name)
+        rows = durability_rows(folder, 50 if is_quick else 400)
+        till = BenchTill(folder)
+        try:
+            till.add_operator()
+            rows.append(start_row(till, 3 if is_quick else 9))
+            till.start()
+            rows += scan_and_key_rows(till, 20 if is_quick else 100)
+            rows += idle_rows(till, 10 if is_quick else 60)
+        finally:
+            till.close()
+    return sorted(rows, key=lambda row: row.number)
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="make bench", description="Measure the budgets as ratios to floors.")
+    parser.add_argument("--quick", action="store_true", help="fewer samples: a look, not a figure to quote")
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    options = parser.parse_args()
+    show: Callable[[list[Measured]], str] = (lambda rows: msgspec.json.encode(rows).decode()) if options.json else table
+    rows = measure(is_quick=options.quick)
+    print(show(rows))
+    return 0 if all(row.is_within for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
