@@ -79,15 +79,23 @@ class Decision(StrEnum):
 
     APPROVE = "approve"
     REJECT = "reject"
-    ASK = "ask"
+    NEED_INFO = "need_info"
+    RELEASE = "release"
+    RETRY = "retry"
 
 
 class DecideBody(msgspec.Struct, forbid_unknown_fields=True):
-    """A decision on a refund request; `reason` is required to reject, the question to ask."""
+    """A decision on a refund request.
+
+    Attributes:
+        reason: Required with reject (why) and need_info (the question).
+        user: Who decides; empty = the first reviewer.
+    """
 
     refund_request_id: Annotated[str, msgspec.Meta(pattern=r"^98\d{20}$")]
     decision: Decision
     reason: str = ""
+    user: str = ""
 
 
 class ClockBody(msgspec.Struct, forbid_unknown_fields=True):

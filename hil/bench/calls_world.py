@@ -112,10 +112,11 @@ async def post_acquirer(request: Request) -> Response:
 async def post_decide(request: Request) -> Response:
     """Decide a request through the back office's own login."""
     wanted = await body(request, DecideBody)
-    if wanted.decision is not Decision.APPROVE and not wanted.reason:
+    if wanted.decision in (Decision.REJECT, Decision.NEED_INFO) and not wanted.reason:
         raise ApiError(422, "invalid", f"{wanted.decision} needs a reason", 'such as {"reason": "单据不符"}')
     try:
-        answer = await _rig(request).back_office.decide(wanted.refund_request_id, wanted.decision, wanted.reason)
+        office = _rig(request).back_office
+        answer = await office.decide(wanted.refund_request_id, wanted.decision, wanted.reason, wanted.user)
     except DecisionRefusedError as error:
         raise ApiError(409, "refused", str(error), "GET the back office's page of this request") from error
     return JSONResponse(answer)

@@ -1,7 +1,7 @@
 """A client of the bench API for scripts and tests; knows nothing but the HTTP calls."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -193,9 +193,9 @@ class BenchClient:
         sales: list[dict[str, Any]] = self.call("GET", "/sales")["sales"]
         return sales
 
-    def decide(self, refund_request_id: str, decision: str, reason: str = "") -> dict[str, Any]:
-        """Decide a request as the back office's reviewer."""
-        wanted = {"refund_request_id": refund_request_id, "decision": decision, "reason": reason}
+    def decide(self, refund_request_id: str, decision: str, reason: str = "", user: str = "") -> dict[str, Any]:
+        """Decide a request: approve, reject, need_info, release, retry; as the first reviewer or as `user`."""
+        wanted = {"refund_request_id": refund_request_id, "decision": decision, "reason": reason, "user": user}
         answer: dict[str, Any] = self.call("POST", "/backoffice/decide", json=wanted)
         return answer
 
@@ -224,9 +224,9 @@ class BenchClient:
         """Up, down, slow."""
         self.call("POST", f"/backoffice/{verb}")
 
-    def acquirer(self, answers: Iterable[str]) -> None:
-        """Queue what the acquirer answers next."""
-        self.call("POST", "/acquirer", json={"next": list(answers)})
+    def acquirer(self, *answers: str, settle: bool = False) -> None:
+        """Queue what the acquirer answers next; `settle` lets refunds that are processing succeed now."""
+        self.call("POST", "/acquirer", json={"next": list(answers), "settle": settle})
 
     def power(self, verb: str) -> None:
         """Cut the till's power, or switch it on: cut, on."""

@@ -5,20 +5,41 @@ import secrets
 import shutil
 import signal
 import sys
-from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 
+from hil.rig.operator import MERCHANT_ID, MERCHANT_NAME, Operator
 from hil.rig.pki import Pki
 from hil.rig.process import ManagedProcess, run_tool
 from hil.rig.toml_text import toml_text
 
-MERCHANT_ID = "M0001"
 #: Acquirers of the demo sales, with the names that people read.
-ACQUIRERS = {"simulated": "模拟收单机构"}
+ACQUIRERS = {"simulated": "模拟收单机构", "ruiyinxin": "瑞银信"}
+#: payments.md case 42: the institution has ended.
+_TERMINATED = {"ruiyinxin": "2025-07-09"}
+#: What a demo sale is for, by its number in `backoffice.demo`; the others are spare.
+_SALE_KINDS = {
+    1: "wechat",
+    2: "alipay",
+    3: "unionpay",
+    4: "card",
+    5: "small",
+    6: "partly_refunded",
+    7: "too_old",
+    8: "paid_twice",
+    9: "paid_twice_again",
+    10: "ambiguous",
+    11: "large",
+    12: "terminated",
+    13: "today",
+    14: "nothing_left",
+}
+#: How long a decision waits for a request that is on its way.
+_ARRIVAL_S = 5.0
 #: While slow, it sleeps this long and then works a moment, over and over.
 _SLOW_STOP_S, _SLOW_GO_S = 1.5, 0.05
 
@@ -47,18 +68,20 @@ class BackOffice:
         broker_url: str,
         acquirer_url: str,
         terminal_id: str,
+        operators: tuple[Operator, ...],
     ) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.port = port
         self.mode = "down"
         self.users = (
-            WebUser("finance", secrets.token_urlsafe(8), "approver"),
-            WebUser("manager", secrets.token_urlsafe(8), "approver"),
+            WebUser("finance", make_password(), "finance"),
+            WebUser("manager", make_password(), "manager"),
         )
         self._pki = pki
         self._broker_url = broker_url
         self._acquirer_url = acquirer_url
         self._terminal_id = terminal_id
+        self._operators = operators
         self._folder = state_dir / "backoffice"
         self._fresh = state_dir / "backoffice.fresh"
         self._config_path = state_dir / "backoffice.toml"
@@ -104,6 +127,7 @@ class BackOffice:
             "settle_s": 1.0,
             "idempotent_by_number": True,
             "timeout_s": 2.0,
+            "terminated_on": _TERMINATED.get(name, ""),
         }
 
     async def prepare(self) -> None:
@@ -112,26 +136,22 @@ class BackOffice:
         self._config_path.write_text(toml_text(self._config()), "utf-8")
         self._config_path.chmod(0o600)
         await self._tool("init")
-        await self._tool(
-            "terminal",
-            "add",
-            "--id",
-            self._terminal_id,
-            "--merchant",
-            MERCHANT_ID,
-            "--device-kid",
-            self._pki.device_key.kid,
-            "--device-key",
-            self._pki.device_key.public_base64,
-        )
-        for user in self.users:
-            await self._tool(
-                "person", "add", "--login", user.name, "--role", user.role, input_text=user.password + "\n"
-            )
-        today = datetime.now(UTC).date().isoformat()  # noqa: TID251 - demo sales are a few days old, from today
-        output = await self._tool("demo-data", "--today", today, "--json")
-        self.sales = msgspec.json.decode(output)
+        await self._enrol()
+        output = await self._tool("demo-data", "--merchant", MERCHANT_ID, "--terminal", self._terminal_id, "--json")
+        self.sales = [describe_sale(row) for row in msgspec.json.decode(output)["sales"]]
         shutil.copytree(self._folder, self._fresh)
+
+    async def _enrol(self) -> None:
+        """Make known the till, those who review, and who the till's operators are (I3)."""
+        key = self._pki.device_key
+        where = ["--id", self._terminal_id, "--merchant", MERCHANT_ID, "--merchant-name", MERCHANT_NAME]
+        await self._tool("terminal", "add", *where, "--device-kid", key.kid, "--device-key", key.public_base64)
+        for user in self.users:
+            who = ["--login", user.name, "--name", user.name, "--role", user.role]
+            await self._tool("person", "add", *who, input_text=user.password + "\n")
+        for operator in self._operators:
+            who = ["--no", operator.no, "--person", f"person-{operator.no}", "--name", operator.name]
+            await self._tool("operator", "map", "--merchant", MERCHANT_ID, *who)
 
     async def _tool(self, *arguments: str, input_text: str = "") -> str:
         command = ["backoffice.cli", *arguments, "--config", str(self._config_path)]
@@ -193,22 +213,41 @@ class BackOffice:
             self._slow_task = None
         self._process.signal(signal.SIGCONT)
 
-    async def decide(self, refund_request_id: str, decision: str, reason: str) -> dict[str, Any]:
-        """Decide as the first reviewer, through the login and the version check that every reviewer goes through.
+    async def decide(self, refund_request_id: str, decision: str, reason: str, user_name: str = "") -> dict[str, Any]:
+        """Decide through the login, CSRF and version checks that every reviewer goes through.
 
+        A request that is still on its way is waited for.
+
+        Args:
+            refund_request_id: Which request.
+            decision: approve, reject, need_info, release or retry.
+            reason: Shown to cashier and customer.
+            user_name: Who decides; empty = the first reviewer.
         Raises:
-            DecisionRefusedError: Not known, not open, or refused.
+            DecisionRefusedError: Unknown user, not known, not open, or refused.
         """
+        user = next((one for one in self.users if one.name == (user_name or self.users[0].name)), None)
+        if user is None:
+            raise DecisionRefusedError(f"no user {user_name!r}; there are: {', '.join(one.name for one in self.users)}")
         async with httpx.AsyncClient(base_url=self.url, timeout=10.0, trust_env=False) as client:
-            user = self.users[0]
-            session = _answer(await client.post("/api/login", json={"login": user.name, "password": user.password}))
-            request = _answer(await client.get(f"/api/requests/{refund_request_id}"))
+            login = await client.post("/api/login", json={"user": user.name, "password": user.password})
+            csrf = _answer(login)["csrf"]
+            request = await _wait_request(client, f"/api/requests/{refund_request_id}")
             answer = await client.post(
                 f"/api/requests/{refund_request_id}/decision",
-                json={"decision": decision, "reason": reason, "version": request["version"]},
-                headers={"X-CSRF-Token": session["csrf"]},
+                json={"decision": decision, "reason": reason, "shown": request["shown"]},
+                headers={"X-CSRF-Token": csrf},
             )
             return _answer(answer)
+
+
+async def _wait_request(client: httpx.AsyncClient, path: str) -> dict[str, Any]:
+    deadline = asyncio.get_running_loop().time() + _ARRIVAL_S
+    response = await client.get(path)
+    while response.status_code == HTTPStatus.NOT_FOUND and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.05)
+        response = await client.get(path)
+    return _answer(response)
 
 
 def _answer(response: httpx.Response) -> dict[str, Any]:
@@ -216,3 +255,17 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
         raise DecisionRefusedError(f"{response.request.url.path}: {response.status_code} {response.text[:300]}")
     answer: dict[str, Any] = response.json()
     return answer
+
+
+def describe_sale(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a demo sale with what the page shows: what it is for, both labels, and the code on the customer's bill."""
+    chinese, _, english = row["label"].partition(" / ")
+    kind = _SALE_KINDS.get(int(row["sale_id"].rsplit("-", 1)[1]), "spare")
+    # Alipay's bill shows Alipay's own number, WeChat's the merchant's order number (payments.md section 3).
+    code = row["channel_trade_no"] if kind == "alipay" else row["order_no"]
+    return {**row, "kind": kind, "label_zh": chinese, "label_en": english or chinese, "code": code}
+
+
+def make_password() -> str:
+    """Return a password that people can type: twelve letters and digits that are not mistaken for each other."""
+    return "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(12))

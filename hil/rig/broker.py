@@ -1,6 +1,5 @@
 """Debian's mosquitto with a generated configuration on loopback: mTLS, the shipped ACL (D15, D25)."""
 
-import asyncio
 import os
 import shutil
 import signal
@@ -103,5 +102,5 @@ class Broker:
         """Kill the broker, delete all it has kept, start it again."""
         await self.down(is_abrupt=True)
         persistence = self._folder / "persistence"
-        await asyncio.to_thread(shutil.rmtree, persistence, ignore_errors=True)
+        shutil.rmtree(persistence, ignore_errors=True)
         await self.up()

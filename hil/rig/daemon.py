@@ -1,8 +1,6 @@
 """The real daemon as a child process: configuration, operators, power, clock, status."""
 
 import asyncio
-import itertools
-import secrets
 import shutil
 import sys
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from hil.rig.devices import CUSTOMER_SIZE, DeviceSet
+from hil.rig.operator import MERCHANT_ID, MERCHANT_NAME, Operator
 from hil.rig.pki import Pki
 from hil.rig.process import ManagedProcess, run_tool
 from hil.rig.toml_text import toml_text
@@ -30,24 +29,6 @@ from pos_agent.protocol.control import Status
 _STATUS_TIMEOUT_S = 2.0
 #: Where Debian's `libfaketime` package puts the multi-thread variant.
 _FAKETIME_GLOB = "*/faketime/libfaketimeMT.so.1"
-
-
-class Operator(msgspec.Struct, frozen=True):
-    """A till operator of the bench."""
-
-    no: str
-    name: str
-    role: str
-    pin: str
-
-
-def random_pin() -> str:
-    """Return four digits that no list of well-known PINs holds: all different, no run."""
-    while True:
-        digits = [secrets.randbelow(10) for _ in range(4)]
-        steps = {b - a for a, b in itertools.pairwise(digits)}
-        if len(set(digits)) == 4 and steps not in ({1}, {-1}):
-            return "".join(map(str, digits))
 
 
 def find_faketime() -> Path | None:
@@ -220,9 +201,9 @@ def make_config(*, devices: DeviceSet, data_dir: Path, broker_url: str, pki: Pki
     return Config(
         terminal=TerminalConfig(
             terminal_id=pki.terminal.common_name,
-            merchant_id="M0001",
-            merchant_name="晨光便利店",
-            store_name="人民路店",
+            merchant_id=MERCHANT_ID,
+            merchant_name=MERCHANT_NAME,
+            store_name="示范店 Demo store",
             service_phone="400-000-1234",
             serial="SIM-0001",
             locale=locale,

@@ -3,8 +3,9 @@
 import asyncio
 import fcntl
 import shutil
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 
@@ -12,9 +13,10 @@ from hil.rig.acquirer import Acquirer
 from hil.rig.backoffice import BackOffice
 from hil.rig.broker import Broker
 from hil.rig.changes import Changes
-from hil.rig.daemon import Daemon, Operator, make_config, random_pin
+from hil.rig.daemon import Daemon, make_config
 from hil.rig.devices import DeviceSet
 from hil.rig.faults import Faults
+from hil.rig.operator import Operator, random_pin
 from hil.rig.pki import make_pki
 from hil.rig.ports import free_port, socket_folder
 
@@ -82,6 +84,7 @@ class Rig:
             broker_url=self.broker.url,
             acquirer_url=self.acquirer.url,
             terminal_id=TERMINAL_ID,
+            operators=self.operators,
         )
         self.daemon = Daemon(self.state_dir, devices=self.devices, operators=self.operators)
         self.faults = Faults(self.devices, self.changes)
@@ -98,12 +101,10 @@ class Rig:
             pki=self.pki,
             locale=self.options.locale,
         )
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.devices.start())
-            group.create_task(self.broker.up())
-            group.create_task(self.acquirer.start())
-            group.create_task(self.back_office.prepare())
-            group.create_task(self.daemon.prepare(config))
+        await self.devices.start()
+        await _together(
+            self.broker.up(), self.acquirer.start(), self.back_office.prepare(), self.daemon.prepare(config)
+        )
         await self._start_processes()
 
     async def _start_processes(self) -> None:
@@ -132,7 +133,7 @@ class Rig:
         self.devices.printer.slips.clear()
         self.daemon.reset_data()
         self.back_office.reset_data()
-        await asyncio.gather(self.broker.wipe(), self.acquirer.reset())
+        await _together(self.broker.wipe(), self.acquirer.reset())
         await self._start_processes()
 
     async def power_cut(self) -> None:
@@ -144,6 +145,16 @@ class Rig:
         """Switch the till on again, on the same data."""
         self.daemon.on()
         self.changes.add("power", is_on=True)
+
+
+async def _together(*steps: Coroutine[Any, Any, None]) -> None:
+    """Do steps at the same time; the first that fails ends the others and is raised itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for step in steps:
+                group.create_task(step)
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
 
 
 def _claim(state_dir: Path) -> IO[str]:

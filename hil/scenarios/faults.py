@@ -9,7 +9,7 @@ def paper_out(story: Story) -> None:
     client.sign_in()
     story.step("paper out")
     fault_id = client.fault("paper_end")
-    story.submit_full(story.sale(kind="wechat")["order_no"])
+    story.submit_full(story.sale(kind="wechat")["code"])
     client.wait_screen("缺纸")
     assert client.slips() == []
     story.step("paper in")
@@ -22,7 +22,7 @@ def offline(story: Story) -> None:
     """The network goes after the sale was shown; the request is saved and sent once it is back."""
     client = story.client
     client.sign_in()
-    client.scan(story.sale(kind="wechat")["order_no"])
+    client.scan(story.sale(kind="wechat")["code"])
     client.wait_state("SALE")
     story.step("network down")
     client.broker("down")
@@ -46,7 +46,7 @@ def power_cut(story: Story) -> None:
     """The power is cut after submission while offline; the same request is sent after the start."""
     client = story.client
     client.sign_in()
-    client.scan(story.sale(kind="wechat")["order_no"])
+    client.scan(story.sale(kind="wechat")["code"])
     client.wait_state("SALE")
     client.broker("down")
     client.wait(lambda state: not state["daemon"]["is_broker_connected"], "offline")
@@ -78,6 +78,6 @@ def replug(story: Story) -> None:
         client.wait_device(device, is_online=False)
         client.plug(device)
         client.wait_device(device, is_online=True)
-    client.scan(story.sale(kind="wechat")["order_no"])
+    client.scan(story.sale(kind="wechat")["code"])
     client.wait_state("SALE")
     assert client.state()["daemon"]["pid"] == pid, "the daemon was restarted"

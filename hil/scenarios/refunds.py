@@ -8,7 +8,7 @@ def full_refund(story: Story) -> None:
     client = story.client
     story.step("sign in")
     client.sign_in()
-    request_id = story.submit_full(story.sale(kind="wechat")["order_no"])
+    request_id = story.submit_full(story.sale(kind="wechat")["code"])
     client.wait_screen("已提交")
     story.step("two request slips")
     slips = client.wait_slips(2)
@@ -30,7 +30,7 @@ def partial(story: Story) -> None:
     """Three yuan of ten are refunded."""
     client = story.client
     client.sign_in()
-    client.scan(story.sale(kind="small")["order_no"])
+    client.scan(story.sale(kind="small")["code"])
     client.wait_state("SALE")
     story.step("2: a part; 3 yuan")
     client.keys("2")
@@ -55,7 +55,7 @@ def reject(story: Story) -> None:
     """The back office rejects; the reject slip names the reason and where to complain."""
     client = story.client
     client.sign_in()
-    request_id = story.submit_full(story.sale(kind="alipay")["order_no"])
+    request_id = story.submit_full(story.sale(kind="alipay")["code"])
     client.wait_slips(2)
     client.wait_screen("已提交")
     client.enter()
@@ -82,5 +82,5 @@ def refused_pay_code(story: Story) -> None:
     assert client.slips() == []
     story.step("refused, and scanning the bill right after works")
     story_sale = story.sale(kind="wechat")
-    client.scan(story_sale["order_no"])
+    client.scan(story_sale["code"])
     client.wait_state("SALE")

@@ -5,8 +5,8 @@ from typing import Any
 from PIL import Image
 
 from hil.rig.changes import Changes
-from hil.rig.daemon import Operator
 from hil.rig.faults import Faults
+from hil.rig.operator import Operator
 from hil.simulators.printer.slip import PrintedCode, Slip
 from pos_agent.protocol.control import DeviceStatus, OutboxCounts, Status
 
@@ -117,8 +117,8 @@ class FakeService:
     async def control(self, answers: list[str], *, is_settled: bool) -> None:
         self.calls.append(("control", answers, is_settled))
 
-    async def decide(self, refund_request_id: str, decision: str, reason: str) -> dict[str, Any]:
-        self.calls.append(("decide", refund_request_id, decision, reason))
+    async def decide(self, refund_request_id: str, decision: str, reason: str, user_name: str) -> dict[str, Any]:
+        self.calls.append(("decide", refund_request_id, decision, reason, user_name))
         return {"state": "approved"}
 
 

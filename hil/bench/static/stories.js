@@ -12,6 +12,7 @@ export class Stories {
   constructor({ info, sales, say, onError }) {
     Object.assign(this, { info, sales, say, onError });
     this.running = null;
+    this.used = new Set();
   }
 
   stop() {
@@ -77,18 +78,22 @@ export class Stories {
     await this.state("MENU", "RESUME");
   }
 
+  // A bill that nothing was asked back for yet, as far as this page knows.
   bill() {
-    return this.sales().find((sale) => sale.kind === "wechat") ?? this.sales()[0];
+    const fresh = this.sales().filter((sale) => ["wechat", "spare"].includes(sale.kind) && !this.used.has(sale.code));
+    return fresh[0] ?? this.sales()[0];
   }
 
   async submit() {
-    await this.step("play_scan", () => scan(this.bill().code));
+    const bill = this.bill();
+    await this.step("play_scan", () => scan(bill.code));
     await this.state("SALE");
     await this.step("play_all", () => this.keys("ENTER"));
     await this.state("REASON");
     await this.step("play_reason", () => this.keys("1"));
     await this.state("CONFIRM");
     await this.step("play_submit", () => this.keys("ENTER"));
+    this.used.add(bill.code);
     return this.state("RESULT");
   }
 

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from hil.rig import daemon
+from hil.rig.operator import random_pin
 from tests.fakes.bench import FakeRig
 
 REQUEST_ID = "9812345678901234567815"
@@ -98,9 +98,9 @@ async def test_acquirer_unknown_answer_is_refused(http: httpx.AsyncClient, rig: 
 
 
 async def test_decide_goes_to_the_back_office(http: httpx.AsyncClient, rig: FakeRig) -> None:
-    body = {"refund_request_id": REQUEST_ID, "decision": "reject", "reason": "单据不符"}
+    body = {"refund_request_id": REQUEST_ID, "decision": "reject", "reason": "单据不符", "user": "manager"}
     assert (await http.post("/backoffice/decide", json=body)).json() == {"state": "approved"}
-    assert rig.back_office.calls == [("decide", REQUEST_ID, "reject", "单据不符")]
+    assert rig.back_office.calls == [("decide", REQUEST_ID, "reject", "单据不符", "manager")]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ async def test_reset_takes_no_fields_and_resets_once(http: httpx.AsyncClient, ri
 
 def test_random_pin_is_never_one_that_everybody_knows() -> None:
     for _ in range(500):
-        pin = daemon.random_pin()
+        pin = random_pin()
         assert len(pin) == 4
         assert len(set(pin)) == 4
         assert pin not in "0123456789"

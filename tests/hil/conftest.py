@@ -1,0 +1,93 @@
+"""One running bench for all scenario tests of a module, made fresh before each test.
+
+A bench starts in a few seconds and is reset in about one, so a module pays the start once.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hil.bench.client import BenchClient
+
+ROOT = Path(__file__).resolve().parents[2]
+START_TIMEOUT_S = 60.0
+
+
+class RunningBench:
+    """A bench as a child process, started by ``python -m hil demo --headless``.
+
+    Attributes:
+        info: The JSON line of its start.
+        log_dir: Logs of all its processes.
+    """
+
+    def __init__(self, state_dir: Path, *options: str) -> None:
+        self.log_dir = state_dir / "logs"
+        command = [sys.executable, "-m", "hil", "demo", "--headless", "--fast", "--port", "0"]
+        command += ["--state-dir", str(state_dir), *options]
+        with (state_dir.parent / f"{state_dir.name}.log").open("wb") as log:
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
+        self.log_path = state_dir.parent / f"{state_dir.name}.log"
+        self.info: dict[str, Any] = json.loads(self._first_line())
+
+    def _first_line(self) -> bytes:
+        stdout = self._process.stdout
+        assert stdout is not None
+        line = b""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not line.endswith(b"\n"):
+            readable, _, _ = select.select([stdout], [], [], max(0.0, deadline - time.monotonic()))
+            piece = os.read(stdout.fileno(), 65536) if readable else b""
+            if not piece:
+                self.stop()
+                pytest.fail(f"the bench did not start:\n{self.log_path.read_text('utf-8')[-4000:]}")
+            line += piece
+        return line
+
+    def stop(self) -> int:
+        """End the bench in order; returns its exit code."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        return self._process.returncode
+
+
+@pytest.fixture(scope="session")
+def running_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBench]:
+    """The bench of the session; ended in order, which must succeed."""
+    bench = RunningBench(tmp_path_factory.mktemp("bench") / "state")
+    try:
+        yield bench
+    finally:
+        exit_code = bench.stop()
+    assert exit_code == 0, bench.log_path.read_text("utf-8")[-4000:]
+
+
+@pytest.fixture
+def bench(running_bench: RunningBench) -> Iterator[BenchClient]:
+    """A client of a fresh bench: LOGIN on the screen, no requests, no slips, no faults."""
+    with BenchClient(running_bench.info["api"]) as client:
+        client.reset()
+        yield client
+
+
+@pytest.fixture
+def signed_in(bench: BenchClient) -> BenchClient:
+    """A fresh bench with the cashier signed in: MENU on the screen."""
+    bench.sign_in()
+    return bench

@@ -1,0 +1,86 @@
+"""The bench itself: start, stop, broker, faults that every scenario relies on."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hil.bench.client import BenchClient
+from hil.rig.broker import Broker
+from hil.rig.pki import make_pki
+from hil.rig.ports import free_port
+from tests.hil.conftest import ROOT, RunningBench
+
+pytestmark = [pytest.mark.bench, pytest.mark.broker]
+
+
+async def test_broker_starts_stalls_wipes_and_ends(tmp_path: Path) -> None:
+    pki = make_pki(tmp_path / "pki", terminal_id="t-demo-01", worker_names=("bo-1",))
+    broker = Broker(tmp_path / "broker", port=free_port(), pki=pki, log_path=tmp_path / "broker.log")
+    await broker.up()
+    try:
+        pid = broker.pid
+        broker.stall()
+        assert psutil.Process(pid).status() == psutil.STATUS_STOPPED
+        await broker.up()
+        assert psutil.Process(pid).status() != psutil.STATUS_STOPPED
+        assert broker.pid == pid
+        await broker.wipe()
+        assert broker.pid != pid
+    finally:
+        await broker.down()
+    assert broker.mode == "down"
+
+
+def test_headless_line_holds_what_a_program_needs(running_bench: RunningBench) -> None:
+    info = running_bench.info
+    assert info["ready"] is True
+    assert info["api"].startswith(info["page"])
+    assert set(info["backoffice"]) == {"url", "user", "password"}
+    assert {"no", "pin"} <= set(info["operator"])
+    assert {"no", "pin"} <= set(info["supervisor"])
+    assert (info["terminal_id"], info["paper_dots"]) == ("t-demo-01", 576)
+
+
+def test_reset_leaves_no_trace_of_what_was_before(signed_in: BenchClient) -> None:
+    signed_in.fault("paper_end")
+    signed_in.unplug("scanner")
+    signed_in.broker("down")
+    signed_in.reset()
+    state = signed_in.wait_state("LOGIN")
+    assert (state["faults"], state["unplugged"], state["broker"]) == ([], [], "up")
+    assert state["daemon"]["is_back_office_present"]
+    assert signed_in.slips() == []
+
+
+@pytest.mark.slow
+def test_bench_killed_outright_takes_its_children_along(tmp_path: Path) -> None:
+    bench = RunningBench(tmp_path / "state")
+    process = psutil.Process(bench._process.pid)
+    children = process.children(recursive=True)
+    assert len(children) >= 4
+    process.send_signal(signal.SIGKILL)
+    bench.stop()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+    again = RunningBench(tmp_path / "state")
+    assert again.stop() == 0
+
+
+def test_script_unknown_name_is_a_usage_error() -> None:
+    command = [sys.executable, "-m", "hil", "demo", "--script", "nothing"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert "full_refund" in done.stderr
+
+
+def test_mosquitto_is_found_outside_of_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hil.rig.broker import find_mosquitto
+
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert shutil.which("mosquitto") is None
+    assert Path(find_mosquitto()).name == "mosquitto"
