@@ -151,6 +151,7 @@ class FakePrinter(FakeDevice):
 
     Attributes:
         jobs: Bytes of whole jobs, in order.
+        accepted: Every byte accepted, those of broken jobs too.
         paper_bytes: How many more bytes the roll takes; None = endless. `refill` puts a new roll in.
         lose_after_bytes: Pull the cable after that many bytes of a job; None = never.
         profile: `profile_id`; change it to see stored bytes rendered again.
@@ -159,6 +160,7 @@ class FakePrinter(FakeDevice):
     def __init__(self, sink: EventSink, *, is_plugged: bool = True) -> None:
         super().__init__(DeviceName.PRINTER, is_plugged=is_plugged)
         self.jobs: list[bytes] = []
+        self.accepted = bytearray()
         self.paper_bytes: int | None = None
         self.lose_after_bytes: int | None = None
         self.profile = "fake:utf-8"
@@ -174,7 +176,7 @@ class FakePrinter(FakeDevice):
     def status(self) -> PrinterStatus:
         is_empty = self.paper_bytes is not None and self.paper_bytes <= 0
         return PrinterStatus(
-            is_online=self.is_open and not is_empty,
+            is_online=self.is_open and not self._was_lost() and not is_empty,
             cover_open=False,
             rec_empty=is_empty,
             code="EPTR_REC_EMPTY" if is_empty else "",
@@ -193,27 +195,39 @@ class FakePrinter(FakeDevice):
             await self._changed.wait()
 
     async def print_job(self, data: bytes, *, on_paused: Callable[[str], None]) -> PrintReport:
-        if not self.is_open:
+        if not self.is_open or self._was_lost():
             raise OfflineError(self.name, "not open")
-        accepted = 0
-        was_interrupted = False
-        while accepted < len(data):
+        pauses = 0
+        for count, byte in enumerate(data):
             if self.status.rec_empty:
-                was_interrupted = True
-                on_paused("EPTR_REC_EMPTY")
-                self._sink(DeviceStatusChanged(self.name, is_online=True, code="EPTR_REC_EMPTY"))
-                await self.wait_ready()
-            if accepted == self.lose_after_bytes:
+                pauses += 1
+                await self._pause(on_paused)
+            if count == self.lose_after_bytes:
                 self.unplug()
-                if accepted == 0:
+            if self._was_lost():
+                if count == 0:
                     raise OfflineError(self.name, "unplugged before the first byte")
-                return PrintReport(outcome=PrintOutcome.UNKNOWN, accepted_bytes=accepted, was_interrupted=True)
-            accepted += 1
+                return PrintReport(outcome=PrintOutcome.UNKNOWN, accepted_bytes=count, was_interrupted=True)
+            self.accepted.append(byte)
             if self.paper_bytes is not None:
                 self.paper_bytes -= 1
         self.jobs.append(data)
         self._counters["ReceiptLinePrintedCount"] += data.count(b"\n")
-        return PrintReport(outcome=self.outcome, accepted_bytes=accepted, was_interrupted=was_interrupted)
+        return PrintReport(outcome=self.outcome, accepted_bytes=len(data), was_interrupted=pauses > 0)
+
+    async def _pause(self, on_paused: Callable[[str], None]) -> None:
+        on_paused("EPTR_REC_EMPTY")
+        self._sink(DeviceStatusChanged(self.name, is_online=True, code="EPTR_REC_EMPTY"))
+        while self.status.rec_empty and not self._was_lost():
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _was_lost(self) -> bool:
+        return self._lost is not None and self._lost.done()
+
+    def unplug(self) -> None:
+        super().unplug()
+        self._changed.set()
 
     def refill(self, paper_bytes: int | None = None) -> None:
         """Put a new roll in."""

@@ -1,0 +1,50 @@
+"""Rigs for the contract suites: every implementation of an interface runs the same tests."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.contract import rigs
+
+_SCANNERS = [rigs.FakeScannerRig, rigs.SerialScannerRig]
+_KEYPADS = [rigs.FakeKeypadRig, rigs.EvdevKeypadRig]
+_DISPLAYS = [rigs.FakeDisplayRig, rigs.AnsiDisplayRig, rigs.EpsonDisplayRig]
+_PRINTERS = [rigs.FakePrinterRig]
+
+
+async def _run(rig: rigs.DeviceRig) -> AsyncIterator[rigs.DeviceRig]:
+    yield rig
+    await rig.device.close()
+    rig.unplug()
+
+
+@pytest_asyncio.fixture(params=[*_SCANNERS, *_KEYPADS, *_DISPLAYS, *_PRINTERS], ids=lambda rig: rig.__name__)
+async def device_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
+    async for rig in _run(request.param(tmp_path)):
+        yield rig
+
+
+@pytest_asyncio.fixture(params=_SCANNERS, ids=lambda rig: rig.__name__)
+async def scanner_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
+    async for rig in _run(request.param(tmp_path)):
+        yield rig
+
+
+@pytest_asyncio.fixture(params=_KEYPADS, ids=lambda rig: rig.__name__)
+async def keypad_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
+    async for rig in _run(request.param(tmp_path)):
+        yield rig
+
+
+@pytest_asyncio.fixture(params=_DISPLAYS, ids=lambda rig: rig.__name__)
+async def display_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
+    async for rig in _run(request.param(tmp_path)):
+        yield rig
+
+
+@pytest_asyncio.fixture(params=_PRINTERS, ids=lambda rig: rig.__name__)
+async def printer_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
+    async for rig in _run(request.param(tmp_path)):
+        yield rig

@@ -1,0 +1,88 @@
+"""The registry: role → driver by configuration, nothing imported that is not configured."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from drivers.display.line_display import CellDisplay
+from drivers.keypad.evdev_keypad import EvdevKeypad
+from drivers.registry import build_devices
+from drivers.scanner.serial_scanner import SerialScanner
+from pos_agent.domain.config import DevicesConfig, DisplayConfig, KeypadConfig, PrinterConfig, ScannerConfig
+from pos_agent.domain.events import DeviceName, Event
+from pos_agent.errors import ConfigFileError, ConfigValueError
+
+CONFIG = Path(__file__).parents[3] / "config"
+
+
+def _find_data(name: str) -> Path:
+    return CONFIG / name
+
+
+def _sink(_: Event) -> None:
+    """Take nothing."""
+
+
+def test_registry_nothing_configured_builds_nothing() -> None:
+    devices = build_devices(DevicesConfig(), sink=_sink, find_data=_find_data)
+
+    assert list(devices) == []
+    assert devices.scanner is None
+
+
+def test_registry_builds_each_role_with_its_driver() -> None:
+    config = DevicesConfig(
+        scanner=ScannerConfig(path="/dev/serial/by-id/scanner"),
+        keypad=KeypadConfig(path="/dev/input/by-id/keypad"),
+        printer=PrinterConfig(usb="04b8:0e28"),
+        operator_display=DisplayConfig(driver="ansi", path="/dev/tty1"),
+        customer_display=DisplayConfig(driver="cd5220", path="/dev/ttyUSB1", columns=20, rows=2),
+    )
+
+    devices = build_devices(config, sink=_sink, find_data=_find_data)
+
+    assert isinstance(devices.scanner, SerialScanner)
+    assert isinstance(devices.keypad, EvdevKeypad)
+    assert isinstance(devices.operator_display, CellDisplay)
+    assert devices.operator_display.size == (40, 12)
+    assert devices.customer_display is not None
+    assert devices.customer_display.size == (20, 2)
+    assert {device.name for device in devices} == set(DeviceName)
+
+
+@pytest.mark.parametrize("driver", ["ansi", "serial", "epson", "cd5220"])
+def test_registry_knows_every_documented_display(driver: str) -> None:
+    config = DevicesConfig(operator_display=DisplayConfig(driver=driver, path="/dev/x", columns=20, rows=4))
+
+    devices = build_devices(config, sink=_sink, find_data=_find_data)
+
+    assert devices.operator_display is not None
+    assert devices.operator_display.name is DeviceName.OPERATOR_DISPLAY
+
+
+def test_registry_unknown_display_driver_is_refused_with_the_known_ones() -> None:
+    config = DevicesConfig(operator_display=DisplayConfig(driver="anis", path="/dev/tty1"))
+
+    with pytest.raises(ConfigValueError, match="one of ansi, serial, epson, cd5220, none"):
+        build_devices(config, sink=_sink, find_data=_find_data)
+
+
+def test_registry_missing_keymap_is_refused() -> None:
+    config = DevicesConfig(keypad=KeypadConfig(path="/dev/input/event0", keymap="nowhere"))
+
+    with pytest.raises(ConfigFileError, match=r"nowhere\.toml"):
+        build_devices(config, sink=_sink, find_data=_find_data)
+
+
+def test_registry_not_configured_is_not_imported() -> None:
+    code = (
+        "import sys; from drivers.registry import build_devices; from pos_agent.domain.config import DevicesConfig;"
+        "build_devices(DevicesConfig(), sink=print, find_data=print);"
+        "print([name for name in ('serial', 'usb', 'escpos', 'drivers.escpos.printer', 'drivers.scanner.framer')"
+        " if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
