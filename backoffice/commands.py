@@ -36,7 +36,7 @@ def _version() -> str:
         return "0+unknown"
 
 
-def _say(arguments: argparse.Namespace, words: str, data: dict[str, object]) -> int:
+def _say(arguments: argparse.Namespace, words: str, data: object) -> int:
     is_json = getattr(arguments, "json", False)
     sys.stdout.write((msgspec.json.encode(data).decode() if is_json else words) + "\n")
     return 0
@@ -68,7 +68,7 @@ def _person_add(arguments: argparse.Namespace, config: Config) -> int:
         person_id = enrolment.add_person(
             session,
             login=arguments.login,
-            name=arguments.name,
+            name=arguments.name or arguments.login,
             role=arguments.role,
             password=password,
             person_id=arguments.person,
@@ -119,14 +119,14 @@ def _demo_data(arguments: argparse.Namespace, config: Config) -> int:
     now = system_now()
     if arguments.today:
         now = datetime.combine(date.fromisoformat(arguments.today), time(12), UTC)
-    rows = demo.demo_sales(
-        now, merchant_id=arguments.merchant, acquirer_id=arguments.acquirer, terminal_id=arguments.terminal
-    )
     with _database(config) as database, database.writing() as session:
-        count = sales.store(session, rows, lookup_key=lookup_key(config))
-    listed = [msgspec.to_builtins(row) for row in rows]
+        merchant_id = arguments.merchant or enrolment.only_merchant(session)
+        rows = demo.demo_sales(
+            now, merchant_id=merchant_id, acquirer_id=arguments.acquirer, terminal_id=arguments.terminal
+        )
+        sales.store(session, rows, lookup_key=lookup_key(config))
     words = "\n".join(f"{row.order_no:34} {row.channel:9} {row.paid_minor / 100:>9.2f}  {row.label}" for row in rows)
-    return _say(arguments, f"{words}\n{count} sales", {"sales": listed})
+    return _say(arguments, words, msgspec.to_builtins(rows))
 
 
 def lookup_key(config: Config) -> bytes:

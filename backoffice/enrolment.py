@@ -2,6 +2,7 @@
 
 import re
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backoffice.store.schema import Account, Merchant, Operator, Person, Terminal
@@ -92,3 +93,15 @@ def map_operator(session: Session, *, merchant_id: str, operator_no: str, person
     else:
         operator.person_id = person_id
     session.flush()
+
+
+def only_merchant(session: Session) -> str:
+    """Return the merchant there is; ``M-DEMO`` in an empty database.
+
+    Raises:
+        ValueError: There are several.
+    """
+    found = session.scalars(select(Merchant.merchant_id).limit(2)).all()
+    if len(found) > 1:
+        raise ValueError("several merchants; say which with --merchant")
+    return found[0] if found else "M-DEMO"

@@ -199,7 +199,7 @@ def _check_sale(session: Session, context: Context, refund: Refund) -> None:
 
 def _reject(session: Session, context: Context, actor: Actor, refund: Refund, command: Command) -> None:
     _require_state(refund, State.HELD, State.REVIEWING, State.NEED_INFO)
-    _require(actor, "reviewer")
+    _require(actor, "approver")
     _require_other_person(context, actor, refund)
     reason = command.reason.strip()
     if not reason:
@@ -210,7 +210,7 @@ def _reject(session: Session, context: Context, actor: Actor, refund: Refund, co
 
 def _ask(session: Session, context: Context, actor: Actor, refund: Refund, command: Command) -> None:
     _require_state(refund, State.REVIEWING)
-    _require(actor, "reviewer")
+    _require(actor, "approver")
     _require_other_person(context, actor, refund)
     question = command.reason.strip()
     if not question:
@@ -222,7 +222,7 @@ def _ask(session: Session, context: Context, actor: Actor, refund: Refund, comma
 def _release(session: Session, context: Context, actor: Actor, refund: Refund, command: Command) -> None:
     """Let a held request go on to review: never by its maker (F17)."""
     _require_state(refund, State.HELD)
-    _require(actor, "reviewer")
+    _require(actor, "approver")
     if actor.person_id == refund.maker_person_id:
         raise DecisionError("self_approval", 403)
     _record(session, context, actor, refund, command)
@@ -232,7 +232,7 @@ def _release(session: Session, context: Context, actor: Actor, refund: Refund, c
 def _retry(session: Session, context: Context, actor: Actor, refund: Refund, command: Command) -> None:
     """Try a held execution now, under the same number: the merchant's balance was topped up (case 31)."""
     _require_state(refund, State.EXECUTING)
-    _require(actor, "reviewer")
+    _require(actor, "approver")
     if refund.hold is None:
         raise DecisionError("not_now")
     _record(session, context, actor, refund, command)

@@ -185,7 +185,7 @@ def is_suspected_duplicate(
 
 def levels_needed(amount_minor: int, review: ReviewConfig) -> tuple[str, ...]:
     """Return the roles that must approve, in order, each a different person (payments.md 9b)."""
-    levels = ["reviewer"]
+    levels = ["approver"]
     if amount_minor >= review.finance_from_minor:
         levels.append("finance")
     if amount_minor >= review.management_from_minor:
@@ -194,7 +194,7 @@ def levels_needed(amount_minor: int, review: ReviewConfig) -> tuple[str, ...]:
 
 
 #: A role may do what a lower one may.
-RANKS = {"viewer": 0, "reviewer": 1, "finance": 2, "manager": 3}
+RANKS = {"viewer": 0, "approver": 1, "finance": 2, "manager": 3}
 
 
 def has_rank(role: str, needed: str) -> bool:

@@ -208,7 +208,7 @@ def _earlier(session: Session, refund: Refund) -> list[Summary]:
 def _allowed(refund: Refund, actor: Actor, given: list[str], levels: tuple[str, ...], context: Context) -> list[str]:
     """Return the buttons; `backoffice.review` decides again."""
     state = State(refund.state)
-    if state in FINAL or not has_rank(actor.role, "reviewer"):
+    if state in FINAL or not has_rank(actor.role, "approver"):
         return []
     if state is State.EXECUTING and refund.hold is not None:
         return ["retry"]
