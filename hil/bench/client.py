@@ -30,10 +30,11 @@ class BenchClient:
     Args:
         api: Address of the API, ending in ``/api/v1``.
         timeout_s: Default of all waits.
+        http: Another HTTP client than a new one, for tests of this class.
     """
 
-    def __init__(self, api: str, *, timeout_s: float = 10.0) -> None:
-        self._http = httpx.Client(base_url=api, timeout=90.0, trust_env=False)
+    def __init__(self, api: str, *, timeout_s: float = 10.0, http: httpx.Client | None = None) -> None:
+        self._http = http or httpx.Client(base_url=api, timeout=90.0, trust_env=False)
         self.timeout_s = timeout_s
 
     def __enter__(self) -> "BenchClient":

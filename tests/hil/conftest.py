@@ -39,6 +39,11 @@ class RunningBench:
         self.log_path = state_dir.parent / f"{state_dir.name}.log"
         self.info: dict[str, Any] = json.loads(self._first_line())
 
+    @property
+    def pid(self) -> int:
+        """Return the bench's process id."""
+        return self._process.pid
+
     def _first_line(self) -> bytes:
         stdout = self._process.stdout
         assert stdout is not None
