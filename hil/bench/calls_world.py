@@ -52,9 +52,9 @@ async def post_device(request: Request) -> Response:
     if verb not in ("unplug", "plug"):
         raise ApiError(404, "no_verb", f"no verb {verb!r}", "unplug or plug")
     if verb == "plug":
-        await rig.devices.plug(name)
+        rig.devices.plug(name)
     elif name not in rig.devices.unplugged:
-        await rig.devices.unplug(name)
+        rig.devices.unplug(name)
     rig.changes.add("device", device=name, verb=verb)
     return JSONResponse({"device": name, "plugged": name not in rig.devices.unplugged})
 

@@ -1,6 +1,6 @@
 """The simulated devices of the bench, by role; the daemon opens them as it would real ones."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -72,21 +72,34 @@ class DeviceSet:
     async def close(self) -> None:
         """Remove the device nodes."""
         for device in self.by_name.values():
-            await _settled(device.close())
+            if (closing := device.close()) is not None:
+                await closing
 
-    async def unplug(self, name: str) -> None:
+    def unplug(self, name: str) -> None:
         """Pull a device's cable."""
-        await _settled(self.by_name[name].unplug())
+        self.by_name[name].unplug()
         self.unplugged.add(name)
 
-    async def plug(self, name: str) -> None:
+    def plug(self, name: str) -> None:
         """Put a device's cable back: it comes up at a new address."""
         if name in self.unplugged:
-            await _settled(self.by_name[name].plug())
+            self.by_name[name].plug()
             self.unplugged.discard(name)
 
+    def darken(self) -> None:
+        """Let the displays lose their picture, as without power."""
+        for display in (self.operator_display, self.customer_display):
+            if display.is_plugged:
+                display.unplug()
+                display.plug()
 
-async def _settled(result: Awaitable[None] | None) -> None:
-    """Wait for what a device does, if it takes time."""
-    if result is not None:
-        await result
+    async def reset(self) -> None:
+        """Make the devices as new: everything plugged in, nothing unread, unprinted or on paper. No daemon may run."""
+        self.unplugged.clear()
+        for device in (self.scanner, self.keypad, self.operator_display, self.customer_display):
+            device.unplug()
+            device.plug()
+        await self.printer.power_cycle()
+        self.printer.refill()
+        self.printer.tear()
+        self.printer.slips.clear()

@@ -128,9 +128,7 @@ class Rig:
         """Make everything as it was after `start`: no requests, no slips, no faults, everything plugged and online."""
         await asyncio.gather(self.daemon.cut(), self.back_office.kill())
         await self.faults.clear_all()
-        for name in tuple(self.devices.unplugged):
-            await self.devices.plug(name)
-        self.devices.printer.slips.clear()
+        await self.devices.reset()
         self.daemon.reset_data()
         self.back_office.reset_data()
         await _together(self.broker.wipe(), self.acquirer.reset())
@@ -139,6 +137,7 @@ class Rig:
     async def power_cut(self) -> None:
         """Cut the till's power; broker, back office and acquirer go on."""
         await self.daemon.cut()
+        self.devices.darken()
         self.changes.add("power", is_on=False)
 
     def power_on(self) -> None:

@@ -68,10 +68,10 @@ class FakeDevices:
         self.by_name: dict[str, Any] = {"scanner": self.scanner, "keypad": self.keypad, "printer": self.printer}
         self.unplugged: set[str] = set()
 
-    async def unplug(self, name: str) -> None:
+    def unplug(self, name: str) -> None:
         self.unplugged.add(name)
 
-    async def plug(self, name: str) -> None:
+    def plug(self, name: str) -> None:
         self.unplugged.discard(name)
 
 
