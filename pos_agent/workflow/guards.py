@@ -99,6 +99,11 @@ def has_operators(_c: Context, i: Input, _r: Rules) -> bool:
     return i.facts.has_operators
 
 
+def lacks_operators(_c: Context, i: Input, _r: Rules) -> bool:
+    """Nobody can sign in."""
+    return not i.facts.has_operators
+
+
 def resumes_at(state: State) -> Guard:
     """Return a guard: the offered draft goes on at `state`."""
     return _named(f"stopped at {state.value}", lambda c, _i, _r: c.offered_state is state)

@@ -51,6 +51,11 @@ class RefundMachine:
         """Return where the cashier is."""
         return self._model.state
 
+    @property
+    def timeout_s(self) -> float | None:
+        """Return the state's time-out; None = it waits for ever."""
+        return TIMEOUTS_S.get(self.state)
+
     def fire(self, trigger: Trigger, data: Input) -> list[Effect]:
         """Run one trigger.
 

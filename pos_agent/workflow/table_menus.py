@@ -50,6 +50,7 @@ def _login() -> list[Row]:
         *[stay(state, trigger, do.clear_field) for trigger in (T.CANCEL, T.TIMEOUT)],
         *[stay(state, trigger, do.toggle_locale) for trigger in (T.FN, T.F4)],
         stay(state, T.SCAN, do.say("scan.sign_in_first")),
+        go(state, T.UPDATE, S.NO_OPERATORS, when=on.lacks_operators),
         *redraw(state),
         *ignore(state, (T.MISREAD, T.CODE), "nobody is signed in"),
         *ignore(state, (T.F1, T.F2, T.F3), "nobody is signed in"),

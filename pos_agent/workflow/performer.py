@@ -1,0 +1,222 @@
+"""Performs effects: the journal directly, the rest through ports. Decides nothing."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import msgspec
+
+from pos_agent.domain.clock import Clock
+from pos_agent.domain.config import TerminalConfig
+from pos_agent.domain.events import CommitFailed, Event, RefundCommitted
+from pos_agent.domain.identifiers import REQUEST_ID_LENGTH, make_refund_request_id
+from pos_agent.domain.refund import RefundRequest
+from pos_agent.domain.slip import SlipKind
+from pos_agent.errors import JournalError
+from pos_agent.journal.records import PrintJobRecord
+from pos_agent.journal.store import Journal
+from pos_agent.workflow import effects as fx
+from pos_agent.workflow.assemble import Origin, assemble
+from pos_agent.workflow.drafts import Moment, make_draft
+from pos_agent.workflow.machine import RefundMachine
+from pos_agent.workflow.ports import KeyedHashPort, LookUpPort, PinPort, RandomPort, SlipPort, SpoolerPort
+from pos_agent.workflow.situation import Situation
+
+_logger = logging.getLogger(__name__)
+#: What a copy is made of, the first that exists: the customer wants the newest word.
+_COPY_ORDER = (SlipKind.RESULT, SlipKind.REJECT, SlipKind.REQUEST_CUSTOMER, SlipKind.REQUEST_MERCHANT)
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """The rooms beside the workflow, as it sees them."""
+
+    lookup: LookUpPort
+    pins: PinPort
+    slips: SlipPort
+    spooler: SpoolerPort
+    random: RandomPort
+    keyed_hash: KeyedHashPort
+
+
+class Performer:
+    """Does what the machine asks for, except drawing and timers.
+
+    Attributes:
+        lookup_id: The look-up whose answer is awaited; answers to others are dropped.
+        attempt_id: The PIN check whose answer is awaited.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal | None,
+        ports: Ports,
+        clock: Clock,
+        terminal: TerminalConfig,
+        boot_id: str,
+        machine: RefundMachine,
+        situation: Situation,
+        policy_version: str,
+        put: Callable[[Event], Awaitable[None]],
+    ) -> None:
+        self._source = journal
+        self._ports = ports
+        self._clock = clock
+        self._terminal = terminal
+        self._boot_id = boot_id
+        self._machine = machine
+        self._situation = situation
+        self._policy_version = policy_version
+        self._put = put
+        self._operator_no = ""
+        self._chain: asyncio.Task[None] | None = None
+        self.lookup_id = ""
+        self.attempt_id = 0
+
+    @property
+    def _journal(self) -> Journal:
+        assert self._source is not None, "there are no requests in the SAFE state"
+        return self._source
+
+    def moment(self) -> Moment:
+        """Return now, for drafts."""
+        return Moment(now=self._clock.now(), boottime_s=self._clock.boottime_s(), boot_id=self._boot_id)
+
+    async def close(self) -> None:
+        """Let what was begun become durable."""
+        if self._chain is not None:
+            await asyncio.gather(self._chain, return_exceptions=True)
+
+    async def perform(self, effect: fx.Effect) -> None:  # noqa: C901 - one arm an effect: a table in words
+        """Perform one effect."""
+        match effect:
+            case fx.LookUp(reference):
+                self.lookup_id = self._ports.random.token()
+                operator_no = self._machine.context.operator_no
+                self._ports.lookup.look_up(self.lookup_id, reference, operator_no)
+            case fx.CancelLookUp():
+                self._cancel_look_up()
+            case fx.CheckPin(operator_no, pin):
+                self.attempt_id += 1
+                self._ports.pins.check(self.attempt_id, operator_no, pin)
+            case fx.Commit():
+                self._commit(effect)
+            case fx.Refresh(number):
+                self._ports.lookup.refresh(number)
+            case fx.OpenRequest(number, index):
+                await self._open(number, index)
+            case fx.FindRequest(digits):
+                await self._find(digits)
+            case fx.LoadQueue():
+                self._situation.facts.queue = tuple(await self._journal.money_rows(with_acked=False))
+            case fx.Withdraw(number):
+                await self._journal.request_withdraw(number, self._machine.context.operator_no)
+                await self._situation.refresh()
+            case fx.AnswerQuestion(number, text):
+                await self._journal.answer_question(number, text, self._machine.context.operator_no)
+                await self._situation.refresh()
+            case _:
+                self._perform_later(effect)
+
+    def _perform_later(self, effect: fx.Effect) -> None:
+        """Perform what nothing on the screen waits for, in order, behind the screen: a slow disk freezes no key."""
+        match effect:
+            case fx.SaveDraft():
+                draft = make_draft(self._machine.state, self._machine.context, self.moment())
+                if draft is not None:
+                    self._later(self._journal.save_draft(draft))
+            case fx.DropDraft(cause):
+                self._later(self._journal.drop_draft(cause))
+            case fx.PrintCopy(number):
+                self._later(self._print_copy(number))
+            case fx.PrintPolicy():
+                self._later(self._print_policy())
+            case fx.SignedIn():
+                self._operator_no = self._machine.context.operator_no
+                self._situation.count_recent(self._operator_no)
+                self._later(self._audit("operator.signed_in", {}))
+            case fx.SignedOut(cause):
+                self._later(self._audit("operator.signed_out", {"cause": cause}))
+            case _:
+                raise TypeError(f"no performer for {type(effect).__name__}")
+
+    def _later(self, work: Coroutine[Any, Any, object]) -> None:
+        self._chain = asyncio.create_task(self._after(self._chain, work), name="workflow.journal")
+
+    async def _after(self, earlier: "asyncio.Task[None] | None", work: Coroutine[Any, Any, object]) -> None:
+        if earlier is not None:
+            await asyncio.wait([earlier])
+        try:
+            await work
+        except JournalError as error:
+            _logger.error("journal work failed code=%s error=%s", error.code, error)
+
+    # -- look-up and commit ---------------------------------------------------------------------------------------
+
+    def _cancel_look_up(self) -> None:
+        if self.lookup_id:
+            self._ports.lookup.cancel(self.lookup_id)
+            self.lookup_id = ""
+
+    def _commit(self, effect: fx.Commit) -> None:
+        origin = Origin(
+            refund_request_id=make_refund_request_id(self._ports.random.random_18()),
+            operator_no=self._machine.context.operator_no,
+            created_at=self._clock.now(),
+            is_clock_trusted=self._clock.is_trusted(),
+            boot_id=self._boot_id,
+        )
+        request = assemble(effect.entry, origin, self._terminal, self._policy_version)
+        self._later(self._commit_request(request))
+
+    async def _commit_request(self, request: RefundRequest) -> None:
+        """Commit; the answer is an event, so that a slow fsync freezes neither keypad nor display (D1)."""
+        number = request.refund_request_id
+        try:
+            await self._journal.commit_refund(request, self._ports.slips.request_slips(request))
+        except JournalError as error:
+            _logger.error("request not kept refund_request_id=%s code=%s error=%s", number, error.code, error)
+            await self._put(CommitFailed(number, error.code))
+        else:
+            _logger.info("request kept refund_request_id=%s amount_minor=%d", number, request.amount_minor)
+            self._situation.note_request(request.operator_no)
+            self._situation.count_recent(request.operator_no)
+            await self._put(RefundCommitted(number))
+
+    # -- enquiries and copies -------------------------------------------------------------------------------------
+
+    async def _open(self, number: str, index: int) -> None:
+        if number:
+            await self._situation.open(await self._journal.refund(number))
+            return
+        found = await self._journal.newest_refunds(1, index)
+        if not found and index:
+            self._machine.context.browse = 0
+            found = await self._journal.newest_refunds(1, 0)
+        await self._situation.open(found[0] if found else None)
+
+    async def _find(self, digits: str) -> None:
+        if len(digits) == REQUEST_ID_LENGTH:
+            await self._situation.open(await self._journal.refund(digits))
+            return
+        found = await self._journal.refunds_by_tail(digits)
+        await self._situation.open(found[0] if found else None)
+
+    async def _print_copy(self, refund_request_id: str) -> None:
+        original = _to_copy(await self._journal.slips(refund_request_id))
+        if original is None:
+            return
+        copy_no = await self._journal.next_copy_no(refund_request_id, original.kind)
+        await self._journal.add_print_job(self._ports.slips.copy(original.document, copy_no))
+
+    async def _print_policy(self) -> None:
+        await self._journal.add_print_job(self._ports.slips.policy_slip())
+
+    async def _audit(self, event: str, data: dict[str, str]) -> None:
+        await self._journal.audit(event, self._operator_no, data)
+
+
+def _to_copy(jobs: list[PrintJobRecord]) -> PrintJobRecord | None:
+    originals = {job.kind: job for job in jobs if job.copy_no == 0}
+    return next((originals[kind] for kind in _COPY_ORDER if kind in originals), None)

@@ -1,0 +1,139 @@
+"""The facts on the screen, kept up to date from events and the journal."""
+
+from datetime import datetime, timedelta
+
+from pos_agent.domain.clock import Clock
+from pos_agent.domain.events import (
+    DeviceName,
+    DeviceStatusChanged,
+    LinkChanged,
+    PrintJobPaused,
+    RefundChanged,
+)
+from pos_agent.domain.refund import FINAL_STATES, RefundState
+from pos_agent.journal.records import RefundRecord
+from pos_agent.journal.store import Journal
+from pos_agent.workflow.model import Facts, SlipFacts
+
+#: News of so many requests are remembered for the notice line; older ones are found by enquiry.
+MAX_NOTICES = 50
+#: Printer codes that only warn: the printer still prints.
+WARNINGS = frozenset({"EPTR_REC_NEAR_END"})
+
+
+class Situation:
+    """Keeps `Facts`.
+
+    Attributes:
+        facts: What views and guards read.
+    """
+
+    def __init__(self, journal: Journal | None, clock: Clock, *, safe_code: str) -> None:
+        self._source = journal
+        self._clock = clock
+        self._recent: list[tuple[str, datetime]] = []
+        self.facts = Facts(now=self._now(), safe_code=safe_code)
+        self.touch()
+
+    @property
+    def _journal(self) -> Journal:
+        assert self._source is not None, "there are no requests in the SAFE state"
+        return self._source
+
+    def _now(self) -> datetime:
+        return self._clock.now().astimezone()
+
+    def touch(self) -> None:
+        """Read the clock."""
+        self.facts.now = self._now()
+        self.facts.is_clock_trusted = self._clock.is_trusted()
+
+    def count_recent(self, operator_no: str) -> None:
+        """Count the requests of this operator within the last hour (F4)."""
+        since = self.facts.now - timedelta(hours=1)
+        self._recent = [(number, at) for number, at in self._recent if at >= since]
+        self.facts.recent_requests = sum(number == operator_no for number, _ in self._recent)
+
+    def note_request(self, operator_no: str) -> None:
+        """Remember that a request was committed now."""
+        self._recent.append((operator_no, self.facts.now))
+
+    def on_device(self, event: DeviceStatusChanged) -> None:
+        """Keep what is wrong with a device; empty = fine."""
+        is_fine = event.is_online and event.code in WARNINGS
+        code = "" if is_fine else event.code or ("" if event.is_online else "E_OFFLINE")
+        self.facts.devices = {**self.facts.devices, event.device: code}
+        if event.device is DeviceName.PRINTER:
+            self._set_paused(code)
+
+    def on_link(self, event: LinkChanged) -> None:
+        """Keep whether the back office can be reached."""
+        self.facts.is_broker_connected = event.is_broker_connected
+        self.facts.is_back_office_present = event.is_back_office_present
+        self.facts.link_code = event.code
+
+    def on_paused(self, event: PrintJobPaused) -> None:
+        """Keep why the printer waits, if it is about the shown request."""
+        if self._is_shown(event.refund_request_id):
+            self._set_paused(event.code)
+
+    def _set_paused(self, code: str) -> None:
+        slips = self.facts.slips
+        self.facts.slips = SlipFacts(outcomes=slips.outcomes, waiting=slips.waiting, paused_code=code)
+
+    def on_changed(self, event: RefundChanged) -> None:
+        """Remember news that nobody has on the screen."""
+        update = event.update
+        is_news = update.state in FINAL_STATES or update.state in (RefundState.NEED_INFO, RefundState.ABNORMAL)
+        if not is_news or self._is_shown(update.refund_request_id):
+            return
+        others = tuple(number for number in self.facts.notices if number != update.refund_request_id)
+        self.facts.notices = (*others, update.refund_request_id)[-MAX_NOTICES:]
+
+    def mark_read(self, refund_request_id: str) -> None:
+        """Forget the notice of a request that is shown."""
+        self.facts.notices = tuple(number for number in self.facts.notices if number != refund_request_id)
+
+    def _is_shown(self, refund_request_id: str) -> bool:
+        record = self.facts.record
+        return record is not None and record.request.refund_request_id == refund_request_id
+
+    async def open(self, record: RefundRecord | None) -> None:
+        """Make a request the shown one."""
+        self.facts.record = record
+        self.facts.slips = SlipFacts()
+        if record is not None:
+            self.mark_read(record.request.refund_request_id)
+            await self._read_slips(record.request.refund_request_id)
+
+    async def _read_slips(self, refund_request_id: str) -> None:
+        jobs = await self._journal.slips(refund_request_id)
+        paused = self.facts.devices.get(DeviceName.PRINTER, "")
+        self.facts.slips = SlipFacts(
+            outcomes=tuple(job.outcome for job in jobs if job.outcome is not None),
+            waiting=sum(job.outcome is None for job in jobs),
+            paused_code=paused,
+        )
+
+    async def refresh(self) -> None:
+        """Read the shown request and the counts again."""
+        self.touch()
+        facts = self.facts
+        facts.outbox = await self._journal.outbox_counts()
+        newest = await self._journal.newest_refunds(1)
+        facts.newest = newest[0] if newest else None
+        if facts.record is not None:
+            number = facts.record.request.refund_request_id
+            facts.record = await self._journal.refund(number)
+            await self._read_slips(number)
+
+    async def load_start(self) -> None:
+        """Read what is needed before the first screen."""
+        facts = self.facts
+        facts.has_operators = bool(await self._journal.operators())
+        since = facts.now - timedelta(hours=1)
+        for record in await self._journal.newest_refunds(50):
+            at = record.request.created_at.astimezone(facts.now.tzinfo)
+            if at >= since:
+                self._recent.append((record.request.operator_no, at))
+        await self.refresh()

@@ -1,0 +1,174 @@
+"""The controller on fake ports, driven like a till: keys, scans, and what the screen says."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pos_agent.domain.config import BrokerConfig, Config, PolicyConfig, TerminalConfig, TrustConfig
+from pos_agent.domain.events import Event, Key, KeyPressed, LinkChanged, ScanRead
+from pos_agent.domain.reasons import Phrase, Reason
+from pos_agent.domain.refund import Channel
+from pos_agent.domain.sale import Sale, SaleLine
+from pos_agent.workflow.controller import Controller
+from pos_agent.workflow.performer import Ports
+from tests.fakes.workflow_journal import FakeWorkflowJournal
+from tests.fakes.workflow_ports import (
+    FakeClock,
+    FakeKeyedHash,
+    FakeLookUp,
+    FakePins,
+    FakeRandom,
+    FakeScreenDisplay,
+    FakeSlips,
+    FakeSpooler,
+)
+
+_CONFIG = Path(__file__).parents[3] / "config"
+
+
+class _Reasons(msgspec.Struct):
+    reason: tuple[Reason, ...]
+
+
+class _Phrases(msgspec.Struct):
+    phrase: tuple[Phrase, ...]
+
+
+REASONS = msgspec.toml.decode((_CONFIG / "reasons.toml").read_bytes(), type=_Reasons).reason
+PHRASES = msgspec.toml.decode((_CONFIG / "phrases.toml").read_bytes(), type=_Phrases).phrase
+WECHAT_ORDER = "1025112018320000000000208907890"
+
+
+def sale(**fields: Any) -> Sale:
+    """Return a WeChat sale of 128.00, all of it left."""
+    values: dict[str, Any] = {
+        "sale_id": "s1",
+        "order_no": WECHAT_ORDER,
+        "channel": Channel.WECHAT,
+        "acquirer_id": "chinaums",
+        "acquirer_name": "银联商务",
+        "paid_at": datetime(2026, 11, 20, 10, 32, tzinfo=UTC),
+        "paid_minor": 12800,
+        "refunded_minor": 0,
+        "reserved_minor": 0,
+        "refundable_minor": 12800,
+        "lines": (SaleLine(1, "苹果", 2, 12800),),
+    }
+    return Sale(**{**values, **fields})
+
+
+class Till:
+    """A running controller."""
+
+    def __init__(self, *, size: tuple[int, int] = (20, 4), policy: PolicyConfig | None = None, safe: str = "") -> None:
+        self.inbox: asyncio.Queue[Event] = asyncio.Queue(2048)
+        self.journal, self.clock = FakeWorkflowJournal(), FakeClock()
+        self.journal.add_operator("01")
+        self.journal.add_operator("02", "supervisor")
+        self.display, self.customer = FakeScreenDisplay(size), FakeScreenDisplay((20, 2))
+        self.lookup, self.pins, self.spooler = FakeLookUp(self.inbox), FakePins(self.inbox), FakeSpooler()
+        self.size, self.safe = size, safe
+        self.policy = policy or PolicyConfig()
+        self.presses = 0
+        self.controller = self._controller()
+
+    def _controller(self) -> Controller:
+        config = Config(
+            terminal=TerminalConfig(terminal_id="t-1", merchant_id="m1", merchant_name="店"),
+            broker=BrokerConfig(url="mqtt://127.0.0.1"),
+            trust=TrustConfig(device_key_file="", device_key_id="", back_office_keys={}),
+            policy=self.policy,
+        )
+        ports = Ports(
+            lookup=self.lookup,
+            pins=self.pins,
+            slips=FakeSlips(),
+            spooler=self.spooler,
+            random=FakeRandom(),
+            keyed_hash=FakeKeyedHash(),
+        )
+        return Controller(
+            config=config,
+            journal=self.journal,
+            ports=ports,
+            operator_display=self.display,
+            customer_display=self.customer,
+            clock=self.clock,
+            inbox=self.inbox,
+            reasons=REASONS,
+            phrases=PHRASES,
+            boot_id="boot1",
+            safe_code=self.safe,
+        )
+
+    def restart(self) -> None:
+        """Make a new controller over the same journal, as after a power cut."""
+        self.controller = self._controller()
+
+    @property
+    def state(self) -> str:
+        """Return the workflow state."""
+        return self.controller.state
+
+    @property
+    def text(self) -> str:
+        """Return the operator's screen."""
+        return self.display.text
+
+    async def settle(self) -> None:
+        """Return when every event and everything that follows from it is handled."""
+        for _ in range(12):
+            await asyncio.sleep(0)
+        while not self.inbox.empty():
+            for _ in range(12):
+                await asyncio.sleep(0)
+
+    async def put(self, event: Event) -> None:
+        """Put an event and let it be handled."""
+        self.inbox.put_nowait(event)
+        await self.settle()
+
+    async def press(self, *keys: str, after_s: float = 2.0) -> None:
+        """Press keys, each `after_s` after the one before."""
+        for key in keys:
+            self.clock.monotonic += after_s
+            self.presses += 1
+            await self.put(KeyPressed(Key(key), self.clock.monotonic))
+
+    async def scan(self, data: str, symbology: str = "") -> None:
+        """Scan a code."""
+        await self.put(ScanRead(data, symbology, self.clock.monotonic))
+
+    async def online(self, is_online: bool = True) -> None:
+        """Bring the link up or down."""
+        await self.put(LinkChanged(is_online, is_online, "" if is_online else "E-NET"))
+
+    async def sign_in(self) -> None:
+        """Sign operator 01 in."""
+        await self.press("0", "1", "ENTER", "2", "4", "6", "8", "ENTER")
+
+    async def wait_for(self, holds: Callable[[], bool]) -> None:
+        """Wait until `holds`, at most 5 s of real time."""
+        async with asyncio.timeout(5):
+            while not holds():
+                self.display.changed.clear()
+                await self.display.changed.wait()
+
+
+@asynccontextmanager
+async def running(till: Till) -> AsyncIterator[Till]:
+    """Run the till's controller for the length of a block."""
+    task = asyncio.create_task(till.controller.run(), name="controller")
+    try:
+        await till.settle()
+        yield till
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    if not task.cancelled():
+        task.result()
