@@ -54,7 +54,7 @@ async def test_opener_late_call_is_abandoned_and_its_port_quarantined() -> None:
         return 42
 
     with pytest.raises(PortStuckError):
-        await opener.run(hang, port="bad", timeout_s=0.02, discard=discarded.append)
+        await opener.run(hang, port="bad", timeout_s=0.3, discard=discarded.append)
     assert opener.stuck_ports == {"bad"}
     with pytest.raises(PortStuckError, match="earlier attempt"):
         await opener.run(lambda: 1, port="bad", timeout_s=5)
@@ -89,12 +89,15 @@ async def test_opener_caller_cancelled_the_result_is_discarded() -> None:
     gate = threading.Event()
     discarded: list[int] = []
 
+    started = threading.Event()
+
     def call() -> int:
+        started.set()
         gate.wait(10)
         return 7
 
     task = asyncio.create_task(opener.run(call, port="a", timeout_s=10, discard=discarded.append))
-    await asyncio.sleep(0)
+    await until(started.is_set)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
