@@ -1,4 +1,4 @@
-"""Every word a person reads, zh-CN and en, as data by key (the back office's are in `pos_agent.i18n.backoffice`). Pure."""
+"""Every word a person reads, zh-CN and en, as data by key. Pure; the back office has its own in `backoffice`."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -100,15 +100,24 @@ SCREENS_20X4: Final[dict[str, tuple[str, str]]] = {
         "Why? press a digit\n{rows}\n{nxt}=more {clr}=back",
     ),
     "confirm": (
-        "确认退款{amount} ?~~确认退款{amount}~~退款{amount}\n{channel}原路退回 {kind}\n尾{tail} {reason}\n"
+        "确认退款{amount} ?~~确认退款{amount}~~退款{amount}\n"
+        "{channel}原路退回 {kind}\n"
+        "尾{tail} {reason}\n"
         "{ok}=提交 {clr}=返回",
-        "REFUND {amount} ?~~REFUND {amount}~~{amount} ?\nto {channel}, {kind}\n..{tail} {reason}\n"
+        "REFUND {amount} ?~~REFUND {amount}~~{amount} ?\n"
+        "to {channel}, {kind}\n"
+        "..{tail} {reason}\n"
         "{ok}=submit {clr}=back",
     ),
     "confirm_retype": (
-        "确认退款{amount} ?~~确认退款{amount}~~退款{amount}\n{channel}原路退回 {kind}\n再输金额:{typed}\n"
+        "确认退款{amount} ?~~确认退款{amount}~~退款{amount}\n"
+        "{channel}原路退回 {kind}\n"
+        "再输金额:{typed}\n"
         "{ok}=提交 {clr}=改",
-        "REFUND {amount} ?~~REFUND {amount}~~{amount} ?\nto {channel}, {kind}\nType again:{typed}\n{ok}=submit {clr}=fix",
+        "REFUND {amount} ?~~REFUND {amount}~~{amount} ?\n"
+        "to {channel}, {kind}\n"
+        "Type again:{typed}\n"
+        "{ok}=submit {clr}=fix",
     ),
     "supervisor": (
         "{why},请主管授权~~{why}\n{amount} 限{limit}~~{amount}\n主管:{no} 密码:{pin}\n{ok}=授权 {esc}=放弃",

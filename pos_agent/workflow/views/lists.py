@@ -4,6 +4,7 @@ from pos_agent.domain.identifiers import tail
 from pos_agent.domain.reasons import Reason
 from pos_agent.domain.screen import cell_width, pad
 from pos_agent.i18n import ZH
+from pos_agent.journal.records import MoneyRow
 from pos_agent.workflow.views.layout import in_columns, right, wrap
 from pos_agent.workflow.views.values import Scene, device_text, link_text
 
@@ -62,16 +63,18 @@ def items(scene: Scene) -> list[str]:
 
 def queue(scene: Scene) -> list[str]:
     """Return the requests that the back office has not acknowledged."""
-    rows = [
-        scene.say(
-            "queue.row",
-            tail=tail(row.refund_request_id),
-            amount=scene.money(row.amount_minor),
-            status=scene.say(f"queue.{row.status.value}"),
-        )
-        for row in scene.facts.queue
-    ]
+    rows = [_queue_row(scene, row) for row in scene.facts.queue]
     return rows or [scene.say("list.empty")]
+
+
+def _queue_row(scene: Scene, row: MoneyRow) -> str:
+    values = {
+        "tail": tail(row.refund_request_id),
+        "amount": scene.money(row.amount_minor),
+        "status": scene.say(f"queue.{row.status.value}"),
+    }
+    words = scene.say("queue.row", **values)
+    return words if cell_width(words) <= scene.columns else scene.say("queue.row.short", **values)
 
 
 def policy(scene: Scene) -> list[str]:

@@ -6,8 +6,8 @@ from pos_agent.domain.refund import FINAL_STATES, MoneyMoved, MoneyTruth, Refund
 from pos_agent.domain.slip import PrintOutcome
 from pos_agent.i18n import ZH
 from pos_agent.journal.records import RefundRecord
-from pos_agent.workflow.guards import WITHDRAWABLE
-from pos_agent.workflow.model import Facts, SlipFacts
+from pos_agent.workflow.guards import WITHDRAWABLE, can_withdraw
+from pos_agent.workflow.model import Facts, Input, SlipFacts
 from pos_agent.workflow.states import State
 from pos_agent.workflow.views.values import Scene, Values, device_text
 
@@ -188,13 +188,17 @@ def _reason(scene: Scene, record: RefundRecord) -> str:
 
 
 def _actions(scene: Scene, record: RefundRecord) -> str:
-    can_act = scene.context.stack in ((), (State.MENU,))
-    words = [scene.say("action.older"), scene.say("action.copy")]
-    if can_act and record.state in WITHDRAWABLE and not record.withdraw_requested:
-        words.append(scene.say("action.withdraw"))
+    names = [*(_own_actions(scene, record)), "action.copy"]
+    if scene.columns < 40:
+        return "  ".join(scene.say(name) for name in [*names, "action.next"][:3])
+    return "  ".join(scene.say(name) for name in [*names, "action.older", "action.close"])
+
+
+def _own_actions(scene: Scene, record: RefundRecord) -> list[str]:
+    """Return what this request allows beyond a copy."""
+    names = []
     if record.state is RefundState.NEED_INFO and scene.context.stack == ():
-        words.insert(0, scene.say("action.answer"))
-    if scene.columns >= 40:
-        words.append(scene.say("action.close"))
-        return "   ".join(words)
-    return " ".join(words[:3]) if len(words) < 4 else " ".join([words[0], words[-1]])
+        names.append("action.answer")
+    if can_withdraw(scene.context, Input(facts=scene.facts), scene.rules):
+        names.append("action.withdraw")
+    return names
