@@ -22,7 +22,16 @@ class SimTerminal(SimPanel):
 
     def lines(self) -> list[str]:
         """Return the visible text, one string a row."""
-        return [line.rstrip() for line in self._screen.display]
+        for row in self._screen.dirty:
+            if row < self.rows:
+                self._rows[row] = self._row_text(row)
+        self._screen.dirty.clear()
+        return list(self._rows)
+
+    def _row_text(self, row: int) -> str:
+        """Return a row; pyte keeps an empty cell behind a wide character."""
+        cells = self._screen.buffer[row]
+        return "".join(cells[column].data for column in range(self.columns)).rstrip()
 
     def reverse_cells(self, row: int) -> str:
         """Return the text of `row` that is shown in reverse video (what is highlighted)."""
@@ -37,6 +46,7 @@ class SimTerminal(SimPanel):
     def _power_up(self) -> None:
         self._screen = _BellScreen(self.columns, self.rows, self._bell)
         self._stream = pyte.ByteStream(self._screen)
+        self._rows = [""] * self.rows
 
     def _feed(self, data: bytes) -> None:
         self._stream.feed(data)

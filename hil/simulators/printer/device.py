@@ -80,6 +80,7 @@ class SimPrinter:
         self._gadget = UsbGadget(self.spec, self._engine, self._bell, self.faults)
         self._server = UsbServer(self._gadget, socket_path)
         self._task: asyncio.Task[None] | None = None
+        self._is_powered = False
 
     # Life
 
@@ -96,8 +97,8 @@ class SimPrinter:
         await self._server.close()
 
     def plug(self) -> None:
-        """Put the USB cable in: the device appears at a new address."""
-        if not self.is_plugged:
+        """Put the USB cable in: the device appears at a new address, if it has power."""
+        if self._is_powered and not self.is_plugged:
             self._gadget.attach()
             self._note_change()
 
@@ -115,6 +116,7 @@ class SimPrinter:
     def power_off(self) -> None:
         """Pull the power cord: gone from the bus, everything unprinted lost."""
         self.unplug()
+        self._is_powered = False
         if self._task is not None:
             self._task.cancel()
         self._engine.power_cycle()
@@ -126,6 +128,7 @@ class SimPrinter:
         self.plug()
 
     def _switch_on(self) -> None:
+        self._is_powered = True
         self._task = asyncio.get_running_loop().create_task(self._engine.run(), name="sim-printer-engine")
 
     async def _switch_off(self) -> None:

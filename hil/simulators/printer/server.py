@@ -54,7 +54,7 @@ class UsbServer:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 while True:
                     request, data = await _receive(reader)
-                    value, answer = await self._answer(handle, request, data)
+                    value, answer = await self._answer_while_connected(reader, handle, request, data)
                     head = json.dumps(value).encode()
                     writer.write(_HEADER.pack(len(head), len(answer)) + head + answer)
                     await writer.drain()
@@ -63,6 +63,25 @@ class UsbServer:
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
+
+    async def _answer_while_connected(
+        self, reader: asyncio.StreamReader, handle: Handle, request: dict[str, Any], data: bytes
+    ) -> tuple[dict[str, Any], bytes]:
+        """Answer, unless the client dies first: the kernel cancels the transfers of a killed process."""
+        if request["op"] == "enumerate" or (request["timeout_ms"] and request["op"] != "open"):
+            return await self._answer(handle, request, data)
+        answering = asyncio.ensure_future(self._answer(handle, request, data))
+        # The client never pipelines: anything that can be read now is the end of the connection.
+        gone = asyncio.ensure_future(reader.read(1))
+        try:
+            await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not answering.done():
+                raise ConnectionResetError("the client died")
+            return answering.result()
+        finally:
+            for task in (answering, gone):
+                task.cancel()
+            await asyncio.gather(answering, gone, return_exceptions=True)
 
     async def _answer(self, handle: Handle, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         if request["op"] == "enumerate":

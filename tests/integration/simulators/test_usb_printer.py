@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hil.simulators.printer import PrinterSpec, SimPrinter
 from hil.simulators.usb_backend import SocketBackend, get_backend
 
 FAST = 100.0
+ROOT = Path(__file__).parents[3]
 
 
 @pytest_asyncio.fixture
@@ -188,6 +190,64 @@ async def test_power_cycle_loses_the_buffer(host: Host, printer: SimPrinter) -> 
     await host.write(b"new\n\x1dVB\x00")
     (slip,) = await printer.wait_slips(1, 5)
     assert slip.lines == ["new"]
+
+
+async def test_power_cut_leaves_the_bus_empty_until_power_is_back(host: Host, printer: SimPrinter) -> None:
+    printer.power_off()
+    printer.plug()
+    assert await host.find() is None
+    await printer.power_on()
+    assert (await host.find()).address == printer.address
+
+
+async def test_client_that_dies_in_an_endless_write_lets_the_interface_go(
+    host: Host, printer: SimPrinter, tmp_path: Path
+) -> None:
+    printer.set_fault("nak")
+    program = (
+        "import usb.core, usb.util, sys; from hil.simulators.usb_backend import SocketBackend;"
+        "d = usb.core.find(backend=SocketBackend(sys.argv[1])); usb.util.claim_interface(d, 0);"
+        "print('claimed', flush=True); d.write(1, b'x', 0)"
+    )
+    await host.run(lambda device: usb.util.release_interface(device, 0))
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, str(tmp_path / "usb"), stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    assert child.stdout is not None
+    assert await child.stdout.readline() == b"claimed\n"
+    assert printer.is_claimed
+    child.kill()
+    await child.wait()
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                await host.run(lambda device: usb.util.claim_interface(device, 0))
+            except usb.core.USBError as error:
+                assert error.errno == errno.EBUSY
+            else:
+                break
+    child.stdout.feed_eof()
+
+
+async def test_torn_paper_is_a_slip_without_a_cut(host: Host, printer: SimPrinter) -> None:
+    assert printer.tear() is None
+    await host.write(b"loose end\n")
+    await printer.wait_idle(5)
+    slip = printer.tear()
+    assert slip is not None
+    assert (slip.lines, slip.cut, slip.id) == (["loose end"], "none", 1)
+
+
+async def test_drawer_pulse_is_counted_on_the_slip(host: Host, printer: SimPrinter) -> None:
+    await host.write(b"\x1bp\x00\x19\xfaopen\n\x1dVB\x00")
+    (slip,) = await printer.wait_slips(1, 5)
+    assert (slip.drawer_kicks, printer.drawer_kicks) == (1, 1)
+
+
+async def test_unknown_fault_is_refused(printer: SimPrinter) -> None:
+    with pytest.raises(KeyError):
+        printer.set_fault("on_fire")
+    printer.clear_fault("paper_end")
 
 
 async def test_stall_lasts_until_the_halt_is_cleared(host: Host, printer: SimPrinter) -> None:
