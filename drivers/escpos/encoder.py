@@ -4,6 +4,7 @@ A job starts with ``ESC @`` and ``FS .`` (printers sold in China start in Han mo
 devices.md section 1) and ends with the document's last cut. All commands: Epson ESC/POS Command Reference, by name.
 """
 
+import re
 from collections.abc import Callable
 from itertools import groupby
 
@@ -24,6 +25,9 @@ PLACEHOLDER_HAN, PLACEHOLDER_LATIN = "〓", "?"
 MODULE_DOTS = 2
 #: Rows of one ``GS v 0``: small clones choke on tall rasters (devices.md section 1: 100 rows go everywhere).
 BAND_ROWS = 96
+#: Real-time commands act wherever they stand, even inside a bar code's data: the pairs 16 20 01 would open the cash
+#: drawer (DLE DC4), 16 05 would recover or clear (DLE ENQ). Such a number is drawn instead.
+REAL_TIME = re.compile(rb"\x10[\x05\x14]")
 _ALIGN = {Align.LEFT: 0, Align.CENTER: 1, Align.RIGHT: 2}
 
 #: Draws a line at the paper's full width.
@@ -186,14 +190,15 @@ class _Encoder:
             )
         except ValueError as error:
             raise UnencodableError(str(error)) from error
-        if self._profile.text_mode is TextMode.RASTER or not self._profile.has_code128:
+        # GS k, function B, m = 73: n, then "{C" and one byte of value 0 … 99 for each pair of digits.
+        data = b"{C" + bytes(int(block.digits[index : index + 2]) for index in range(0, len(block.digits), 2))
+        must_draw = self._profile.text_mode is TextMode.RASTER or not self._profile.has_code128
+        if must_draw or (self._profile.has_raster and REAL_TIME.search(data)):
             if not self._profile.has_raster:
                 raise UnencodableError(f"profile={self._profile.profile_id}: no way to print a bar code")
             self._picture(bitmap)
             return
         self._style(Align.CENTER, (1, 1), bold=False)
-        # GS k, function B, m = 73: n, then "{C" and one byte of value 0 … 99 for each pair of digits.
-        data = b"{C" + bytes(int(block.digits[index : index + 2]) for index in range(0, len(block.digits), 2))
         self._out += GS + b"H\x00" + GS + b"w" + bytes([MODULE_DOTS]) + GS + b"h" + bytes([bitmap.height])
         self._out += GS + b"k\x49" + bytes([len(data)]) + data
 

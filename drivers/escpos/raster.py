@@ -5,6 +5,7 @@ Every character is drawn into its cells, so that columns stay as the layout set 
 
 from collections.abc import Sequence
 from functools import lru_cache
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,10 +102,12 @@ class LineRasterizer:
 
         font = self._loaded_font()
         box = (cells * self._profile.cell_dots, self._profile.cell_dots * 2)
-        glyph = Image.new("1", box)
+        # A letter that is wider than its cell (M, W) is drawn whole and made narrower: cut off, M would read as N.
+        drawn_width = max(box[0], ceil(font.getlength(character)) + bold)
+        glyph = Image.new("1", (drawn_width, box[1]))
         draw = ImageDraw.Draw(glyph)
         draw.fontmode = "1"
-        left = max((box[0] - round(font.getlength(character))) // 2, 0)
+        left = (drawn_width - bold - round(font.getlength(character))) // 2
         baseline = box[1] * 7 // 8
         draw.text((left, baseline), character, fill=1, font=font, anchor="ls")
         if bold:

@@ -37,7 +37,7 @@ class UsbBulkLink:
         address: Which device.
         on_idle: See `IdleListener`.
         allow_backend_override: False in production, see `drivers.links.usb_backend`.
-        idle_poll_s: Time between polls while nothing is printed.
+        idle_poll_s: Time between polls while nothing is printed; None = `IDLE_POLL_S`.
     Raises:
         ConfigValueError: The environment names a backend although that is not allowed.
     """
@@ -48,13 +48,13 @@ class UsbBulkLink:
         *,
         on_idle: IdleListener,
         allow_backend_override: bool,
-        idle_poll_s: float = IDLE_POLL_S,
+        idle_poll_s: float | None = None,
     ) -> None:
         check_override(is_allowed=allow_backend_override)
         self._address = address
         self._on_idle = on_idle
         self._allow_backend_override = allow_backend_override
-        self._idle_poll_s = idle_poll_s
+        self._idle_poll_s = IDLE_POLL_S if idle_poll_s is None else idle_poll_s
         self._worker: _Worker | None = None
 
     @property

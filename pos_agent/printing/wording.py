@@ -55,8 +55,8 @@ MERCHANT_COPY = "商户存根 MERCHANT COPY"
 CUSTOMER_COPY = "顾客存根 CUSTOMER COPY"
 #: Printed before anything was sent: nothing but "saved" is known (I9).
 SAVED = ("申请已保存 待上传", "REQUEST SAVED, NOT YET SENT")
-NOT_PROOF = ("本单非到账凭证,审核通过后原路退回", "NOT A PROOF OF PAYMENT. Paid back the original way after review.")
-COMPLAINT_LINE = "消费者投诉 Consumer hotline 12315"
+NOT_PROOF = ("非到账凭证,审核通过后原路退回", "NOT A PROOF OF PAYMENT. Paid back the original way after review.")
+COMPLAINT_LINE = "消费者投诉 Complaints 12315"
 #: Source: 中华人民共和国消费者权益保护法 (2013), articles 24, 25 and 26; payments.md section 5.
 LAW_LINES = (
     "消费者权益保护法第二十四条:质量不符合要求的,消费者可依法退货;没有约定的,可自收到商品之日起七日内退货。",

@@ -66,13 +66,13 @@ def test_request_slip_has_the_fields_in_order() -> None:
         "状态 STATUS|2026-11-23 14:05:22",
         "申请已保存 待上传",
         "REQUEST SAVED, NOT YET SENT",
-        "本单非到账凭证,审核通过后原路退回",
+        "非到账凭证,审核通过后原路退回",
         "NOT A PROOF OF PAYMENT. Paid back the original way after review.",
         "顾客签名 CUSTOMER SIGNATURE:",
         "商户签名 MERCHANT SIGNATURE:",
         "退款政策 POLICY|shop-7",
         "服务电话 SERVICE|400-800-1234",
-        "消费者投诉 Consumer hotline 12315",
+        "消费者投诉 Complaints 12315",
     ]
 
 
@@ -179,7 +179,7 @@ def test_result_slip_shows_totals_and_arrival() -> None:
 def test_reject_slip_has_reason_phone_and_hotline() -> None:
     slip = result(RefundState.REJECTED, reason="超过退款期限")
     assert slip.kind is SlipKind.REJECT
-    assert {"说明 REASON: 超过退款期限", "服务电话 SERVICE|400-800-1234", "消费者投诉 Consumer hotline 12315"} <= set(
+    assert {"说明 REASON: 超过退款期限", "服务电话 SERVICE|400-800-1234", "消费者投诉 Complaints 12315"} <= set(
         words(slip)
     )
     assert "本次申请没有退款,原交易不变" in words(slip)

@@ -72,6 +72,15 @@ def test_barcode_of_a_request_id_fits_narrow_paper() -> None:
     assert receipt.named("code128") == [b"{C" + bytes([98, 12, 34, 56, 78, 90, 12, 34, 56, 78, 15])]
 
 
+@pytest.mark.parametrize("digits", ["981620010099", "981605020099"])
+def test_bars_whose_data_would_be_a_real_time_command_are_drawn(digits: str) -> None:
+    data = encode(document(Barcode(digits)), HAN)
+    assert not parse(data).named("code128")
+    assert parse(data).named("raster")
+    assert b"\x10\x14" not in data
+    assert b"\x10\x05" not in data
+
+
 def test_qr_stores_then_prints() -> None:
     receipt = parse(encode(document(QrCode("https://例", module_dots=5)), HAN))
     # Functions 165 (model 2), 167 (size), 169 (level M = 49), 180 (store), 181 (print).

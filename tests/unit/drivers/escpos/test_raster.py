@@ -71,6 +71,15 @@ def test_drawn_line_differs_by_text_and_doubles_its_size() -> None:
     assert ink(rasterizer.line(Line(text="退", bold=True))) > ink(small)
 
 
+def test_drawn_wide_letter_is_not_cut_off_to_another() -> None:
+    """M is wider than its cell in a proportional font: its right stem must stay."""
+    rasterizer = LineRasterizer(DRAWN)
+    for letter in "MW":
+        picture = Image.frombytes("1", (576, 30), rasterizer.line(Line(text=letter)).rows)
+        stems = [sum(bool(picture.getpixel((x, y))) for y in range(24)) for x in range(12)]
+        assert max(stems[8:]) >= 0.7 * max(stems[:4]) > 0
+
+
 def test_drawn_line_is_aligned_by_cells() -> None:
     rasterizer = LineRasterizer(DRAWN)
 
