@@ -77,6 +77,7 @@ _BACK_OFFICE: dict[str, Callable[[Rig], Awaitable[None]]] = {
     "up": lambda rig: rig.back_office.up(),
     "down": lambda rig: rig.back_office.down(),
     "slow": lambda rig: rig.back_office.slow(),
+    "stall": lambda rig: rig.back_office.stall(),
 }
 
 
@@ -88,7 +89,7 @@ async def post_broker(request: Request) -> Response:
 
 
 async def post_back_office(request: Request) -> Response:
-    """Stop the back office, slow it down, or start it again."""
+    """Kill, freeze or slow down the back office, or start it again."""
     rig = _rig(request)
     await _act(rig, _BACK_OFFICE, request.path_params["verb"])
     return JSONResponse({"back_office": rig.back_office.mode})
@@ -107,6 +108,16 @@ async def post_acquirer(request: Request) -> Response:
     wanted = await body(request, AcquirerBody)
     await _rig(request).acquirer.control(wanted.next, is_settled=wanted.settle)
     return JSONResponse({"next": wanted.next})
+
+
+async def get_movements(request: Request) -> Response:
+    """Answer every movement of money, from the acquirer's own ledger."""
+    return JSONResponse({"movements": await _rig(request).acquirer.movements()})
+
+
+async def get_requests(request: Request) -> Response:
+    """Answer the requests that the back office has, through its own login."""
+    return JSONResponse({"requests": await _rig(request).back_office.requests()})
 
 
 async def post_decide(request: Request) -> Response:

@@ -200,6 +200,16 @@ class BenchClient:
         answer: dict[str, Any] = self.call("POST", "/backoffice/decide", json=wanted)
         return answer
 
+    def requests(self) -> list[dict[str, Any]]:
+        """Return the requests that the back office has, newest first."""
+        requests: list[dict[str, Any]] = self.call("GET", "/backoffice/requests")["requests"]
+        return requests
+
+    def movements(self) -> list[dict[str, Any]]:
+        """Return every movement of money, from the acquirer's own ledger."""
+        movements: list[dict[str, Any]] = self.call("GET", "/acquirer/movements")["movements"]
+        return movements
+
     def fault(self, kind: str, device: str = "", **params: Any) -> str:
         """Switch a fault on; returns its id."""
         fault_id: str = self.call("POST", "/faults", json={"kind": kind, "device": device, "params": params})["id"]
@@ -222,7 +232,7 @@ class BenchClient:
         self.call("POST", f"/broker/{verb}")
 
     def back_office(self, verb: str) -> None:
-        """Up, down, slow."""
+        """Up, down, slow, stall."""
         self.call("POST", f"/backoffice/{verb}")
 
     def acquirer(self, *answers: str, settle: bool = False) -> None:

@@ -9,7 +9,7 @@ from hil.simulators.printer.slip import Slip
 from pos_agent.protocol.control import Status
 
 #: How a marked copy says so, in either language (D13).
-COPY_MARKS = ("重打印", "DUPLICATE", "COPY")
+COPY_MARKS = ("重打印", "DUPLICATED")
 
 
 def screens(rig: Rig) -> dict[str, Any]:

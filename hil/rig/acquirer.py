@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -46,6 +47,12 @@ class Acquirer:
         async with httpx.AsyncClient(base_url=self.url, timeout=5.0, trust_env=False) as client:
             response = await client.post("/control", json={"next": answers, "settle": is_settled})
             response.raise_for_status()
+
+    async def movements(self) -> list[dict[str, Any]]:
+        """Return every movement of money, from the acquirer's own ledger."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=5.0, trust_env=False) as client:
+            movements: list[dict[str, Any]] = (await client.get("/bill")).raise_for_status().json()["movements"]
+            return movements
 
     async def reset(self) -> None:
         """Start again with an empty ledger: the demo sales are the same after a reset, what was refunded is not."""

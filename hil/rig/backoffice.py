@@ -193,6 +193,12 @@ class BackOffice:
         await self._process.stop()
         self.mode = "down"
 
+    async def stall(self) -> None:
+        """Freeze it: the broker still takes it for present, and nothing is answered."""
+        await self._stop_slowness()
+        self._process.signal(signal.SIGSTOP)
+        self.mode = "stalled"
+
     async def slow(self) -> None:
         """Let it work only a moment at a time."""
         if self._slow_task is None and self._process.is_running:
@@ -229,9 +235,8 @@ class BackOffice:
         user = next((one for one in self.users if one.name == (user_name or self.users[0].name)), None)
         if user is None:
             raise DecisionRefusedError(f"no user {user_name!r}; there are: {', '.join(one.name for one in self.users)}")
-        async with httpx.AsyncClient(base_url=self.url, timeout=10.0, trust_env=False) as client:
-            login = await client.post("/api/login", json={"user": user.name, "password": user.password})
-            csrf = _answer(login)["csrf"]
+        async with self._client() as client:
+            csrf = await _sign_in(client, user)
             request = await _wait_request(client, f"/api/requests/{refund_request_id}")
             answer = await client.post(
                 f"/api/requests/{refund_request_id}/decision",
@@ -239,6 +244,26 @@ class BackOffice:
                 headers={"X-CSRF-Token": csrf},
             )
             return _answer(answer)
+
+    async def requests(self) -> list[dict[str, Any]]:
+        """Return the requests that the back office has, newest first.
+
+        Raises:
+            DecisionRefusedError: It does not answer as documented.
+        """
+        async with self._client() as client:
+            await _sign_in(client, self.users[0])
+            requests: list[dict[str, Any]] = _answer(await client.get("/api/requests"))["requests"]
+            return requests
+
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.url, timeout=10.0, trust_env=False)
+
+
+async def _sign_in(client: httpx.AsyncClient, user: WebUser) -> str:
+    """Sign in; returns the CSRF token."""
+    answer = _answer(await client.post("/api/login", json={"user": user.name, "password": user.password}))
+    return str(answer["csrf"])
 
 
 async def _wait_request(client: httpx.AsyncClient, path: str) -> dict[str, Any]:

@@ -117,6 +117,12 @@ class FakeService:
     async def control(self, answers: list[str], *, is_settled: bool) -> None:
         self.calls.append(("control", answers, is_settled))
 
+    async def requests(self) -> list[dict[str, Any]]:
+        return [{"refund_request_id": "9812345678901234567815", "state": "reviewing"}]
+
+    async def movements(self) -> list[dict[str, Any]]:
+        return [{"refund_no": "R9812345678901234567815", "amount_minor": 100}]
+
     async def decide(self, refund_request_id: str, decision: str, reason: str, user_name: str) -> dict[str, Any]:
         self.calls.append(("decide", refund_request_id, decision, reason, user_name))
         return {"state": "approved"}

@@ -116,6 +116,11 @@ async def test_decide_bad_body_decides_nothing(http: httpx.AsyncClient, rig: Fak
     assert rig.back_office.calls == []
 
 
+async def test_requests_and_movements_come_from_their_owners(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/backoffice/requests")).json()["requests"][0]["state"] == "reviewing"
+    assert (await http.get("/acquirer/movements")).json()["movements"][0]["amount_minor"] == 100
+
+
 async def test_clock_without_faketime_says_what_to_install(
     http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
