@@ -18,7 +18,7 @@ from pos_agent.control.server import read_status
 from pos_agent.domain.identifiers import grouped
 from pos_agent.domain.money import format_amount
 from pos_agent.journal.store import Journal
-from pos_agent.settings import LoadedConfig, explain, load_config
+from pos_agent.settings import DataFinder, LoadedConfig, explain, load_config
 
 
 def perform(options: argparse.Namespace) -> int:
@@ -29,6 +29,10 @@ def perform(options: argparse.Namespace) -> int:
     """
     name = options.command if not hasattr(options, "action") else f"{options.command} {options.action}"
     return _COMMANDS[name](options)
+
+
+def _load(options: argparse.Namespace) -> LoadedConfig:
+    return load_config(options.config, policy_path=DataFinder(options.data_dir).find("policy.toml"))
 
 
 def _print_json(value: Any) -> None:
@@ -44,7 +48,7 @@ def _version(options: argparse.Namespace) -> int:
 
 
 def _check_config(options: argparse.Namespace) -> int:
-    loaded = load_config(options.config)
+    loaded = _load(options)
     if options.json:
         _print_json({"valid": True, "terminal_id": loaded.config.terminal.terminal_id})
     else:
@@ -53,7 +57,7 @@ def _check_config(options: argparse.Namespace) -> int:
 
 
 def _show_config(options: argparse.Namespace) -> int:
-    values = list(explain(load_config(options.config)))
+    values = list(explain(_load(options)))
     if options.json:
         _print_json(values)
         return 0
@@ -64,7 +68,7 @@ def _show_config(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    loaded = load_config(options.config)
+    loaded = _load(options)
     status = read_status(Path(loaded.config.terminal.runtime_dir))
     if options.json:
         _print_json(status)
@@ -84,15 +88,15 @@ async def _open(loaded: LoadedConfig) -> Journal:
     return await Journal.open(
         Path(terminal.data_dir),
         terminal_id=terminal.terminal_id,
-        boot_id=read_boot_id(),
+        boot_id=read_boot_id(production=terminal.production),
         clock=SystemClock(),
-        recover=False,
+        is_owner=False,
     )
 
 
 def _with_journal(options: argparse.Namespace, work: Callable[[Journal], Any]) -> Any:
     async def run() -> Any:
-        journal = await _open(load_config(options.config))
+        journal = await _open(_load(options))
         try:
             return await work(journal)
         finally:
@@ -109,7 +113,7 @@ def _read_pin() -> str:
 
 
 def _operator_add(options: argparse.Namespace) -> int:
-    loaded = load_config(options.config)
+    loaded = _load(options)
     if not (options.no.isdigit() and len(options.no) == 2):
         print("pos-agent: an operator number has two digits, such as 01", file=sys.stderr)
         return 2

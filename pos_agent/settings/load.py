@@ -38,6 +38,7 @@ def load_config(
     path: Path,
     environment: Mapping[str, str] | None = None,
     *,
+    policy_path: Path | None = None,
     replaced: Mapping[str, str | dict[str, str] | None] | None = None,
 ) -> LoadedConfig:
     """Load and validate the configuration.
@@ -45,20 +46,19 @@ def load_config(
     Args:
         path: The TOML file.
         environment: Where overrides come from; None = the process's.
+        policy_path: The shipped config/policy.toml, under the file's ``[policy]``; None = the schema's defaults.
         replaced: Keys to drop (None) or to set before validation, see `pos_agent.settings.salvage`.
 
     Raises:
         ConfigFileError: Missing, unreadable or not TOML; names the line.
         ConfigValueError: An unknown key ("did you mean") or a bad value; names key and origin.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        tree: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigFileError(f"{path}: not TOML: {error}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigFileError(f"{path}: cannot be read: {error}") from error
+    text, tree = _read(path)
     origins = {key: f"{path}:{line}" for key, line in _lines_of_keys(text)}
+    if policy_path is not None:
+        shipped_text, shipped = _read(policy_path)
+        tree["policy"] = {**shipped, **tree.get("policy", {})}
+        origins = {f"policy.{key}": f"{policy_path}:{line}" for key, line in _lines_of_keys(shipped_text)} | origins
     for key, name, value in _from_environment(os.environ if environment is None else environment):
         _put(tree, key, value, name)
         origins[key] = f"environment {name}"
@@ -73,6 +73,16 @@ def load_config(
         raise _value_error(error, origins, path) from error
     _check_meaning(config, origins)
     return LoadedConfig(config=config, path=path, origins=origins)
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigFileError(f"{path}: not TOML: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigFileError(f"{path}: cannot be read: {error}") from error
 
 
 def schema_fields(struct: type[Any] = Config, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -91,6 +91,18 @@ def test_environment_wins_and_is_named_as_origin() -> None:
     assert shown["terminal.merchant_id"].origin.startswith(f"{SHIPPED}:")
 
 
+def test_shipped_policy_stands_under_the_file(tmp_path: Path, shipped_text: str) -> None:
+    policy = SHIPPED.with_name("policy.toml")
+    loaded = load_config(
+        write(tmp_path, shipped_text.replace("operator_limit_minor = 20000", "operator_limit_minor = 7")),
+        {},
+        policy_path=policy,
+    )
+    assert loaded.config.policy.operator_limit_minor == 7
+    assert loaded.config.policy.text_zh
+    assert loaded.origins["policy.text_zh"].startswith(str(policy))
+
+
 def test_data_finder_without_file_names_the_folders(tmp_path: Path) -> None:
     with pytest.raises(ConfigFileError, match=str(tmp_path)):
         DataFinder(tmp_path).find("keymaps/none.toml")

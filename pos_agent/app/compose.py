@@ -1,0 +1,285 @@
+"""The composition root: builds every room from the configuration and joins them. The only place that sees them all."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from drivers.links.uevent import UeventSocket
+from drivers.registry import DeviceSet, build_devices
+from pos_agent import __version__
+from pos_agent.app import safe
+from pos_agent.app.clock import SystemClock
+from pos_agent.app.identity import (
+    KeyedHash,
+    SystemRandom,
+    load_back_office_keys,
+    load_device_key,
+    load_keyed_hash,
+)
+from pos_agent.app.inbox import Inbox
+from pos_agent.app.inert import NoDisplay, NoLookUp, NoPins, NoSpooler
+from pos_agent.app.pins import PinWorker
+from pos_agent.control.server import ControlServer
+from pos_agent.devices.supervisor import DeviceSupervisor
+from pos_agent.domain.config import Config
+from pos_agent.domain.reasons import Phrase, Reason
+from pos_agent.domain.refund import RefundRequest, RefundUpdate
+from pos_agent.domain.slip import SlipDocument
+from pos_agent.errors import ConfigError, JournalCorruptError, JournalError
+from pos_agent.journal.store import Journal
+from pos_agent.mqtt.connection import MqttConnection
+from pos_agent.mqtt.settings import MqttSettings
+from pos_agent.printing.slips import SlipMaker
+from pos_agent.printing.spooler import Spooler
+from pos_agent.protocol.control import OutboxCounts, Status
+from pos_agent.settings import DataFinder
+from pos_agent.sync.keys import SyncKeys
+from pos_agent.sync.service import SyncService
+from pos_agent.workflow.controller import Controller
+from pos_agent.workflow.performer import Ports
+
+log = logging.getLogger(__name__)
+Work = Coroutine[Any, Any, None]
+
+
+class Till(msgspec.Struct, frozen=True, kw_only=True):
+    """A composed till: what runs, and how it is."""
+
+    terminal_id: str
+    controller: Controller
+    supervisor: DeviceSupervisor
+    journal: Journal | None
+    runners: tuple[tuple[str, Callable[[], Work]], ...]
+
+    @property
+    def state_name(self) -> str:
+        """Return the state of the refund menu."""
+        return self.controller.state
+
+    def tasks(self) -> Iterator[tuple[str, Work]]:
+        """Yield (name, coroutine) of every room that runs."""
+        for name, run in self.runners:
+            yield name, run()
+
+    async def ping(self) -> None:
+        """Return when the journal's thread answers; a named error is an answer too, only a hang is not."""
+        if self.journal is not None:
+            try:
+                await self.journal.ping()
+            except JournalError as error:
+                log.error("journal code=%s %s", error.code, error)
+
+
+class _Data(msgspec.Struct, frozen=True, kw_only=True):
+    """Shipped data that the rooms need."""
+
+    reasons: tuple[Reason, ...]
+    phrases: tuple[Phrase, ...]
+    labels: Mapping[str, Mapping[str, str]]
+
+
+async def compose(
+    config: Config, data: DataFinder, *, clock: SystemClock, boot_id: str, safe_code: str, stack: AsyncExitStack
+) -> Till:
+    """Build and join all rooms; what must be closed is pushed on `stack`.
+
+    A room that cannot be built puts the till into the SAFE state with a code; display and keypad come up all the same.
+
+    Raises:
+        OSError: The status socket cannot be made.
+        ConfigError: Not even display and keypad can be built.
+    """
+    inbox = Inbox()
+    journal, journal_code = await _open_journal(config, clock=clock, boot_id=boot_id)
+    if journal is not None:
+        stack.push_async_callback(journal.close)
+    devices, device_code = _devices(config, data, inbox)
+    keys, keyed_hash, identity_code = _identity(config)
+    code = safe_code or journal_code or device_code or identity_code
+    supervisor = DeviceSupervisor(devices, sink=inbox.put)
+    shipped = _shipped(config, data)
+    slips = SlipMaker(
+        config.terminal, config.policy, config.printing, {reason.code: reason for reason in shipped.reasons}
+    )
+    runners: list[tuple[str, Callable[[], Work]]] = [("devices", supervisor.run)]
+    sync = None
+    if journal is not None and keys is not None:
+        sync = _sync(config, journal, keys, slips, inbox, clock=clock, boot_id=boot_id)
+        runners.append(("sync", sync.run))
+    spooler = None
+    if journal is not None and not code:
+        spooler = Spooler(journal, devices.printer, clock=clock, sink=inbox.put, expiry_s=config.printing.job_expiry_s)
+        runners.append(("spooler", spooler.run))
+    pins = PinWorker(journal, inbox.put) if journal is not None else None
+    if pins is not None:
+        stack.push_async_callback(pins.close)
+    controller = Controller(
+        config=config,
+        journal=journal,
+        ports=Ports(
+            lookup=sync.look_up if sync is not None else NoLookUp(inbox.put),
+            pins=pins or NoPins(inbox.put),
+            slips=slips,
+            spooler=spooler or NoSpooler(),
+            random=SystemRandom(),
+            keyed_hash=keyed_hash,
+        ),
+        operator_display=devices.operator_display or _no_display(),
+        customer_display=devices.customer_display,
+        clock=clock,
+        inbox=inbox.queue,
+        reasons=shipped.reasons,
+        phrases=shipped.phrases,
+        boot_id=boot_id,
+        version=__version__,
+        key_labels=shipped.labels,
+        safe_code=code,
+    )
+    runners.append(("workflow", controller.run))
+    till = Till(
+        terminal_id=config.terminal.terminal_id,
+        controller=controller,
+        supervisor=supervisor,
+        journal=journal,
+        runners=tuple(runners),
+    )
+    await _serve_status(till, config, sync, clock=clock, boot_id=boot_id, safe_code=code, stack=stack)
+    _attach_uevents(supervisor, stack)
+    return till
+
+
+async def _open_journal(config: Config, *, clock: SystemClock, boot_id: str) -> tuple[Journal | None, str]:
+    terminal = config.terminal
+    try:
+        journal = await Journal.open(
+            Path(terminal.data_dir), terminal_id=terminal.terminal_id, boot_id=boot_id, clock=clock
+        )
+    except JournalCorruptError as error:
+        log.critical("journal code=%s %s", error.code, error)
+        return None, safe.BAD_JOURNAL
+    except JournalError as error:
+        log.critical("journal code=%s %s", error.code, error)
+        return None, safe.BAD_DISK
+    return journal, ""
+
+
+def _devices(config: Config, data: DataFinder, inbox: Inbox) -> tuple[DeviceSet, str]:
+    """Build the devices; if one cannot be, the screen and the keypad alone."""
+    allow = not config.terminal.production
+    try:
+        return build_devices(config.devices, sink=inbox.put, find_data=data.find, allow_backend_override=allow), ""
+    except ConfigError as error:
+        log.critical("devices code=%s %s", error.code, error)
+        fallback = msgspec.structs.replace(
+            config.devices, scanner=type(config.devices.scanner)(), printer=type(config.devices.printer)()
+        )
+        devices = build_devices(fallback, sink=inbox.put, find_data=data.find, allow_backend_override=False)
+        return devices, safe.BAD_CONFIG
+
+
+def _identity(config: Config) -> tuple[SyncKeys | None, KeyedHash, str]:
+    try:
+        keys = SyncKeys(
+            device_key=load_device_key(config.trust),
+            device_key_id=config.trust.device_key_id,
+            back_office=load_back_office_keys(config.trust),
+        )
+        return keys, load_keyed_hash(config.trust), ""
+    except ConfigError as error:
+        log.critical("identity code=%s %s", error.code, error)
+        return None, KeyedHash.throw_away(), safe.BAD_IDENTITY
+
+
+def _shipped(config: Config, data: DataFinder) -> _Data:
+    from drivers.keypad.keymap import load_keymap  # noqa: PLC0415 - the keypad's driver has it loaded
+
+    keymap = load_keymap(data.find(f"keymaps/{config.devices.keypad.keymap}.toml"))
+    return _Data(
+        reasons=tuple(msgspec.convert(data.load("reasons.toml")["reason"], list[Reason])),
+        phrases=tuple(msgspec.convert(data.load("phrases.toml")["phrase"], list[Phrase])),
+        labels={locale: keymap.labels(locale) for locale in ("zh-CN", "en")},
+    )
+
+
+def _sync(
+    config: Config,
+    journal: Journal,
+    keys: SyncKeys,
+    slips: SlipMaker,
+    inbox: Inbox,
+    *,
+    clock: SystemClock,
+    boot_id: str,
+) -> SyncService:
+    def result_slips(request: RefundRequest, update: RefundUpdate) -> tuple[SlipDocument, ...]:
+        return slips.result_slips(request, update, now=clock.now())
+
+    settings = MqttSettings.from_broker(config.broker, client_id=config.terminal.terminal_id)
+    return SyncService(
+        journal=journal,
+        connection=MqttConnection(settings),
+        config=config,
+        keys=keys,
+        sink=inbox.put,
+        clock=clock,
+        boot_id=boot_id,
+        result_slips=result_slips,
+        version=__version__,
+    )
+
+
+def _no_display() -> NoDisplay:
+    log.warning("no operator display is configured: nobody can see the menu")
+    return NoDisplay()
+
+
+async def _serve_status(
+    till: Till,
+    config: Config,
+    sync: SyncService | None,
+    *,
+    clock: SystemClock,
+    boot_id: str,
+    safe_code: str,
+    stack: AsyncExitStack,
+) -> None:
+    started_s = time.monotonic()
+
+    async def status() -> Status:
+        journal = till.journal
+        newest = await journal.newest_refunds(1) if journal is not None else []
+        return Status(
+            terminal_id=config.terminal.terminal_id,
+            version=__version__,
+            pid=os.getpid(),
+            boot_id=boot_id,
+            uptime_s=time.monotonic() - started_s,
+            workflow_state=till.controller.state,
+            view=till.controller.view,
+            locale=till.controller.locale,
+            is_training=till.controller.is_training,
+            is_broker_connected=sync is not None and sync.is_broker_connected,
+            is_back_office_present=sync is not None and sync.is_back_office_present,
+            is_clock_trusted=clock.is_trusted(),
+            outbox=await journal.outbox_counts() if journal is not None else OutboxCounts(),
+            printer_jobs=await journal.unfinished_print_jobs() if journal is not None else 0,
+            devices=till.supervisor.statuses(),
+            last_request_id=newest[0].request.refund_request_id if newest else "",
+            safe_code=safe_code,
+        )
+
+    server = ControlServer(Path(config.terminal.runtime_dir), status)
+    await server.start()
+    stack.push_async_callback(server.close)
+
+
+def _attach_uevents(supervisor: DeviceSupervisor, stack: AsyncExitStack) -> None:
+    uevents = UeventSocket(supervisor.nudge)
+    uevents.attach()
+    stack.callback(uevents.detach)

@@ -1,0 +1,114 @@
+"""The life of the daemon: configuration or SAFE state, signals, watchdog, clean stop (issue: D1, D18)."""
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from pos_agent import __version__
+from pos_agent.app import safe
+from pos_agent.app.clock import SystemClock
+from pos_agent.app.compose import Till, compose
+from pos_agent.app.crashes import CrashCounter
+from pos_agent.app.identity import read_boot_id
+from pos_agent.app.notify import Notifier, watchdog_interval_s
+from pos_agent.domain.config import Config
+from pos_agent.errors import ConfigError, ConfigFileError
+from pos_agent.logsetup import set_up_logging
+from pos_agent.settings import DataFinder, load_config, salvage_config
+
+log = logging.getLogger(__name__)
+
+#: sysexits.h EX_CONFIG; systemd does not restart after it (RestartPreventExitStatus).
+EXIT_CONFIG = 78
+#: A stop may take this long, then it is a fault.
+STOP_TIMEOUT_S = 5.0
+
+
+def run_daemon(config_path: Path, *, data_dir: Path | None, log_level: str) -> int:
+    """Run until SIGTERM or SIGINT; return the exit code."""
+    set_up_logging(level=log_level)
+    safe_code = ""
+    data = DataFinder(data_dir)
+    try:
+        config = load_config(config_path, policy_path=data.find("policy.toml")).config
+    except ConfigError as error:
+        log.critical("configuration refused code=%s %s", error.code, error)
+        try:
+            config = salvage_config(config_path)
+        except ConfigFileError as missing:
+            log.critical("not even the SAFE state can start: %s", missing)
+            return EXIT_CONFIG
+        safe_code = safe.BAD_CONFIG
+    return asyncio.run(Daemon(config, data, safe_code=safe_code).run())
+
+
+class Daemon:
+    """One run of the daemon.
+
+    Args:
+        config: Valid, or salvaged when `safe_code` is set.
+        data: Finder of shipped data.
+        safe_code: Why the till must start in the SAFE state; empty = it need not.
+    """
+
+    def __init__(self, config: Config, data: DataFinder, *, safe_code: str = "") -> None:
+        self._config = config
+        self._data = data
+        self._safe_code = safe_code
+        self._notifier = Notifier()
+        self._stop = asyncio.Event()
+
+    async def run(self) -> int:
+        """Compose the till, run its tasks, stop them in order; return the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        clock = SystemClock()
+        boot_id = read_boot_id(production=self._config.terminal.production)
+        crashes = CrashCounter(Path(self._config.terminal.data_dir), boot_id=boot_id, boottime_s=clock.boottime_s())
+        if crashes.record_start() and not self._safe_code:
+            self._safe_code = safe.CRASHING
+        async with AsyncExitStack() as stack:
+            till = await compose(
+                self._config, self._data, clock=clock, boot_id=boot_id, safe_code=self._safe_code, stack=stack
+            )
+            is_clean = await self._live(till)
+            self._notifier.send("STOPPING=1")
+        if is_clean:
+            crashes.record_clean_stop()
+        log.info("stopped clean=%s", is_clean)
+        return 0 if is_clean else 1
+
+    async def _live(self, till: Till) -> bool:
+        """Run until the stop signal; return False if a task ended by itself: a fault, systemd starts us again."""
+        tasks = [asyncio.create_task(work, name=name) for name, work in till.tasks()]
+        tasks.append(asyncio.create_task(self._feed_watchdog(till), name="watchdog"))
+        stopping = asyncio.create_task(self._stop.wait(), name="stop")
+        self._notifier.send("READY=1", f"STATUS={till.state_name}")
+        log.info("ready version=%s terminal=%s state=%s", __version__, till.terminal_id, till.state_name)
+        done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+        is_clean = True
+        for task in done - {stopping}:
+            is_clean = False
+            log.critical("task=%s ended", task.get_name(), exc_info=task.exception())
+        stopping.cancel()
+        for task in tasks:
+            task.cancel()
+        _, late = await asyncio.wait([*tasks, stopping], timeout=STOP_TIMEOUT_S)
+        for task in late:
+            is_clean = False
+            log.error("task=%s did not stop within %s s", task.get_name(), STOP_TIMEOUT_S)
+        return is_clean
+
+    async def _feed_watchdog(self, till: Till) -> None:
+        """Feed systemd while the loop turns and the journal thread answers, with ok or with a named error."""
+        interval_s = watchdog_interval_s()
+        if interval_s is None:
+            await asyncio.get_running_loop().create_future()
+            return
+        while True:
+            await till.ping()
+            self._notifier.send("WATCHDOG=1", f"STATUS={till.state_name}")
+            await asyncio.sleep(interval_s)
