@@ -29,8 +29,6 @@ from pos_agent.control.server import ControlServer
 from pos_agent.devices.supervisor import DeviceSupervisor
 from pos_agent.domain.config import Config
 from pos_agent.domain.reasons import Phrase, Reason
-from pos_agent.domain.refund import RefundRequest, RefundUpdate
-from pos_agent.domain.slip import SlipDocument
 from pos_agent.errors import ConfigError, JournalCorruptError, JournalError
 from pos_agent.journal.store import Journal
 from pos_agent.mqtt.connection import MqttConnection
@@ -217,9 +215,6 @@ def _sync(
     clock: SystemClock,
     boot_id: str,
 ) -> SyncService:
-    def result_slips(request: RefundRequest, update: RefundUpdate) -> tuple[SlipDocument, ...]:
-        return slips.result_slips(request, update, now=clock.now())
-
     settings = MqttSettings.from_broker(config.broker, client_id=config.terminal.terminal_id)
     return SyncService(
         journal=journal,
@@ -229,7 +224,7 @@ def _sync(
         sink=inbox.put,
         clock=clock,
         boot_id=boot_id,
-        result_slips=result_slips,
+        result_slips=slips.result_slips,
         version=__version__,
     )
 
