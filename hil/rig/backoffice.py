@@ -138,7 +138,7 @@ class BackOffice:
         await self._tool("init")
         await self._enrol()
         output = await self._tool("demo-data", "--merchant", MERCHANT_ID, "--terminal", self._terminal_id, "--json")
-        self.sales = [describe_sale(row) for row in msgspec.json.decode(output)["sales"]]
+        self.sales = [describe_sale(row) for row in msgspec.json.decode(output)]
         shutil.copytree(self._folder, self._fresh)
 
     async def _enrol(self) -> None:
