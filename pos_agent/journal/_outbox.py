@@ -144,3 +144,11 @@ def release(connection: sqlite3.Connection, refund_request_id: str | None) -> in
     return connection.execute(
         "UPDATE outbox SET status = 'queued' WHERE status = 'held' AND refund_request_id = ?", (refund_request_id,)
     ).rowcount
+
+
+def note_version(connection: sqlite3.Connection, version: str) -> int:
+    """Remember the build; a new one may be understood where the old one was refused."""
+    if _codec.meta(connection, "agent_version") == version:
+        return 0
+    _codec.set_meta(connection, "agent_version", version)
+    return release(connection, None)

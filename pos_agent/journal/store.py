@@ -232,6 +232,10 @@ class Journal:
         """Offer held rows again (new epoch, new version, or by hand); return how many."""
         return await self._write_then((self.outbox_changed,), _outbox.release, refund_request_id)
 
+    async def note_version(self, version: str) -> int:
+        """Offer held rows again if another build wrote here last (D8); return how many."""
+        return await self._write_then((self.outbox_changed,), _outbox.note_version, version)
+
     # -- back office ------------------------------------------------------------------------------------------
 
     async def sync_items(self) -> list[SyncItem]:

@@ -1,5 +1,6 @@
 """Requests, updates and slips for tests of journal, sync and broker."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 from pos_agent.domain.identifiers import make_refund_request_id
@@ -42,6 +43,22 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         self.wall += timedelta(seconds=seconds)
         self.boottime += seconds
+
+
+class RunningClock:
+    """A clock that runs, at a fixed date."""
+
+    def now(self) -> datetime:
+        return START
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+    def boottime_s(self) -> float:
+        return time.monotonic()
+
+    def is_trusted(self) -> bool:
+        return True
 
 
 def make_request(number: int = 1, *, amount_minor: int = 12_800, terminal_id: str = TERMINAL_ID) -> RefundRequest:

@@ -1,0 +1,144 @@
+"""All of sync as one thing that app starts."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from pos_agent.devices.interfaces import EventSink
+from pos_agent.domain.clock import Clock
+from pos_agent.domain.config import Config
+from pos_agent.errors import BrokerError
+from pos_agent.journal.store import Journal
+from pos_agent.mqtt.connection import MqttConnection, Session
+from pos_agent.mqtt.messages import InboundMessage, LinkState, Subscription
+from pos_agent.protocol.topics import BACK_OFFICE_STATE, DOWN_FILTER, terminal_topic
+from pos_agent.sync._link import LinkView
+from pos_agent.sync._sender import Sender
+from pos_agent.sync.downlink import Downlink, ResultSlips
+from pos_agent.sync.keys import SyncKeys
+from pos_agent.sync.lookup import LookUp
+from pos_agent.sync.presence import Presence
+from pos_agent.sync.uplink import Uplink
+
+_log = logging.getLogger(__name__)
+_GOODBYE_S: Final = 1.0
+
+
+class SyncService:
+    """Uplink, downlink, look-up and presence over one connection.
+
+    Attributes:
+        look_up: Implements `pos_agent.workflow.ports.LookUpPort`.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        connection: MqttConnection,
+        config: Config,
+        keys: SyncKeys,
+        sink: EventSink,
+        clock: Clock,
+        boot_id: str,
+        result_slips: ResultSlips,
+        version: str,
+    ) -> None:
+        terminal_id = config.terminal.terminal_id
+        self._journal = journal
+        self._connection = connection
+        self._version = version
+        self._group: asyncio.TaskGroup | None = None
+        self._link = LinkView(sink)
+        sender = Sender(connection, keys, terminal_id)
+        self._uplink = Uplink(journal, sender, self._link, clock=clock, sink=sink)
+        self._presence = Presence(journal, sender, self._link, clock=clock, boot_id=boot_id, version=version)
+        self.look_up = LookUp(sender, self._link, sink=sink, spawn=self._spawn)
+        self._downlink = Downlink(
+            journal,
+            sender,
+            self._link,
+            keys=keys,
+            uplink=self._uplink,
+            presence=self._presence,
+            look_up=self.look_up,
+            result_slips=result_slips,
+            clock=clock,
+            sink=sink,
+        )
+        connection.attach(
+            Session(
+                subscriptions=(
+                    Subscription(topic_filter=terminal_topic(terminal_id, DOWN_FILTER)),
+                    Subscription(topic_filter=BACK_OFFICE_STATE),
+                ),
+                on_message=self._take_message,
+                on_link=self._take_link,
+                will=self._presence.will,
+                next_conn_seq=self._presence.next_conn_seq,
+            )
+        )
+
+    @property
+    def is_broker_connected(self) -> bool:
+        """Return True while the broker is there."""
+        return self._link.is_connected
+
+    @property
+    def is_back_office_present(self) -> bool:
+        """Return True while the back office is there, as proved on this connection."""
+        return self._link.is_present
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Return what was refused, late or unasked for, by cause."""
+        return {**self._uplink.counters, **self._downlink.counters, "unasked_answer": self.look_up.unasked}
+
+    async def run(self) -> None:
+        """Work until cancelled; then say offline and disconnect."""
+        await self._journal.note_version(self._version)
+        transport = asyncio.create_task(self._connection.run(), name="mqtt")
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                group.create_task(_passing_on(transport), name="mqtt watch")
+                group.create_task(self._uplink.watch(), name="outbox watch")
+                group.create_task(self._uplink.run(), name="uplink")
+                group.create_task(self._presence.run(), name="presence")
+        finally:
+            self._group = None
+            self.look_up.give_up_all()
+            await self._say_goodbye(transport)
+
+    async def _say_goodbye(self, transport: "asyncio.Task[None]") -> None:
+        with contextlib.suppress(BrokerError, TimeoutError):
+            async with asyncio.timeout(_GOODBYE_S):
+                await self._presence.say_offline()
+        transport.cancel()
+        await asyncio.gather(transport, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        if self._group is None:
+            work.close()
+        else:
+            self._group.create_task(work, name=name)
+
+    def _take_message(self, message: InboundMessage) -> None:
+        self._spawn(self._downlink.take(message), f"message {message.topic[-40:]}")
+
+    def _take_link(self, link: LinkState) -> None:
+        was_connected = self._link.is_connected
+        self._link.take_link(link)
+        if not link.is_connected:
+            self.look_up.give_up_all()
+        if link.is_connected or was_connected:
+            self._uplink.reset()
+        if link.is_connected:
+            self._presence.compare()
+
+
+async def _passing_on(transport: "asyncio.Task[None]") -> None:
+    """Let the end of the transport, which is a defect, end the whole."""
+    await asyncio.shield(transport)
