@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import msgspec
 
@@ -20,6 +21,7 @@ class ServerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         public_url: How browsers reach it; empty = ``http://host:port``. An ``https`` one makes cookies ``Secure``.
         locale: ``zh-CN`` or ``en``: language of the shop, for sentences that go to tills.
         session_hours: A login ends after this.
+        time_zone: IANA name, in which pages show times.
     """
 
     host: str = "127.0.0.1"
@@ -27,6 +29,7 @@ class ServerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     public_url: str = ""
     locale: str = "zh-CN"
     session_hours: int = 12
+    time_zone: str = "Asia/Shanghai"
 
 
 class DatabaseConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -166,6 +169,8 @@ def load_config(path: Path) -> Config:
         raise ConfigValueError(message, key=where.strip("`.") or "?", origin=str(path)) from error
     if config.review.dual_control not in ("on", "off"):
         raise ConfigValueError("must be 'on' or 'off'", key="review.dual_control", origin=str(path))
+    if config.server.time_zone not in available_timezones():
+        raise ConfigValueError("not an IANA time zone", key="server.time_zone", origin=str(path))
     _resolve(config, path.resolve().parent)
     return config
 

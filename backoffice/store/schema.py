@@ -106,7 +106,6 @@ class WebSession(Base):
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     login: Mapped[str] = mapped_column(ForeignKey("accounts.login"))
     csrf: Mapped[str] = mapped_column(String(64))
-    locale: Mapped[str] = mapped_column(String(8), default="")
     expires_at: Mapped[datetime]
 
 

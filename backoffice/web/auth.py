@@ -37,7 +37,6 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     actor: Actor
     person_name: str
     csrf: str
-    locale: str
 
 
 def hash_password(password: str) -> str:
@@ -107,14 +106,7 @@ def find_session(session: Session, token: str, now: Now) -> SignedIn | None:
     if account is None or person is None or not person.is_active:
         return None
     actor = Actor(person.person_id, account.login, account.role)
-    return SignedIn(actor=actor, person_name=person.name, csrf=row.csrf, locale=row.locale)
-
-
-def set_locale(session: Session, token: str, locale: str) -> None:
-    """Remember the language of a session."""
-    row = session.get(WebSession, _token_hash(token))
-    if row is not None:
-        row.locale = locale
+    return SignedIn(actor=actor, person_name=person.name, csrf=row.csrf)
 
 
 def close_session(session: Session, token: str) -> None:

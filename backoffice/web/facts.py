@@ -68,6 +68,7 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
     approvals_needed: int
     allowed: list[str]
     is_own: bool
+    is_final: bool
     reason: str | None
     question: str | None
     answers: list[str]
@@ -145,6 +146,7 @@ def detail(session: Session, context: Context, actor: Actor, request_id: str) ->
         approvals_needed=len(levels),
         allowed=_allowed(refund, actor, given, levels, context),
         is_own=refund.maker_person_id == actor.person_id,
+        is_final=State(refund.state) in FINAL,
         reason=refund.reason_text,
         question=refund.question,
         answers=list(refund.body.get("answers", [])),

@@ -1,0 +1,67 @@
+"""What the pages around the queue show: cases, alarms, refused messages, tills."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from backoffice.review import Actor, approvers
+from backoffice.rules import has_rank
+from backoffice.store.schema import EventRow, ManualCase, OutboxRow, Person, Refund, RefusedBytes, Terminal
+from backoffice.web.facts import summary
+
+_LATEST = 30
+
+
+def open_cases(session: Session, actor: Actor) -> list[dict[str, object]]:
+    """Return open cases, oldest first, with what this person may do."""
+    found = []
+    for case in session.scalars(select(ManualCase).where(ManualCase.closed_at.is_(None)).order_by(ManualCase.case_id)):
+        refund = session.get(Refund, case.refund_request_id)
+        if refund is None:
+            continue
+        proposer = session.get(Person, case.proposed_by) if case.proposed_by else None
+        involved = (refund.maker_person_id, *approvers(session, refund.refund_request_id), case.proposed_by)
+        found.append(
+            {
+                "case_id": case.case_id,
+                "kind": case.kind,
+                "detail": case.detail,
+                "opened_at": case.opened_at,
+                "proposal": case.proposal,
+                "proposal_reason": case.proposal_reason,
+                "proposer": proposer.name if proposer else "",
+                "request": summary(session, refund),
+                "may_act": actor.person_id not in involved and has_rank(actor.role, "finance"),
+            }
+        )
+    return found
+
+
+def alarms(session: Session) -> list[EventRow]:
+    """Return the newest alarms."""
+    return list(
+        session.scalars(select(EventRow).where(EventRow.is_alarm.is_(True)).order_by(EventRow.at.desc()).limit(_LATEST))
+    )
+
+
+def refused(session: Session) -> list[RefusedBytes]:
+    """Return the newest refused messages."""
+    return list(session.scalars(select(RefusedBytes).order_by(RefusedBytes.last_at.desc()).limit(_LATEST)))
+
+
+def terminals(session: Session) -> list[dict[str, object]]:
+    """Return all tills with the number of states they have not acknowledged."""
+    counted = select(OutboxRow.terminal_id, func.count()).group_by(OutboxRow.terminal_id)
+    waiting: dict[str, int] = dict(session.execute(counted).tuples().all())
+    return [
+        {
+            "terminal_id": terminal.terminal_id,
+            "merchant_id": terminal.merchant_id,
+            "is_online": terminal.is_online,
+            "is_denied": terminal.is_denied,
+            "is_suspect": terminal.is_suspect,
+            "agent_version": terminal.agent_version,
+            "last_seen_at": terminal.last_seen_at,
+            "undelivered": waiting.get(terminal.terminal_id, 0),
+        }
+        for terminal in session.scalars(select(Terminal).order_by(Terminal.terminal_id))
+    ]

@@ -1,0 +1,66 @@
+"""Templates and what they may call: words, money, times."""
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from backoffice.web import auth, gate
+from pos_agent.domain.identifiers import grouped
+from pos_agent.domain.money import format_amount
+from pos_agent.i18n.backoffice import LOCALES, text
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+LOCALE_COOKIE = "pos_backoffice_locale"
+
+
+def locale_of(request: Request) -> str:
+    """Return the reader's language: of the browser's cookie, else of the shop."""
+    wanted = request.cookies.get(LOCALE_COOKIE, "")
+    return wanted if wanted in LOCALES else gate.desk_of(request).context.locale
+
+
+def page(
+    request: Request, template: str, *, session: auth.SignedIn | None = None, status: int = 200, **values: object
+) -> HTMLResponse:
+    """Render a template.
+
+    Args:
+        request: For language, path and htmx.
+        template: File name in ``templates``.
+        session: Who is signed in.
+        status: HTTP status.
+        **values: For the template.
+    """
+    desk, locale = gate.desk_of(request), locale_of(request)
+    zone = ZoneInfo(desk.context.config.server.time_zone)
+
+    def t(key: str, **parameters: object) -> str:
+        return text(key, locale, **parameters)
+
+    def when(moment: str | datetime | None) -> str:
+        if not moment:
+            return "-"
+        parsed = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+        return parsed.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+    html = _ENVIRONMENT.get_template(template).render(
+        t=t,
+        when=when,
+        money=lambda amount_minor: "￥" + format_amount(int(amount_minor)),
+        grouped=grouped,
+        locale=locale,
+        session=session,
+        path=request.url.path,
+        **values,
+    )
+    return HTMLResponse(html, status)
