@@ -76,8 +76,9 @@ _PAY_CODES: Final = (
     ("unionpay", re.compile(r"62\d{17}", re.ASCII)),
     ("ecny", re.compile(r"01\d{17}", re.ASCII)),
 )
-#: Base64 of tag 85 "CPV01": EMVCo consumer-presented QR, a payment credential too.
-_EMVCO_CONSUMER: Final = "hQVDUFYwMQ"
+#: EMVCo consumer-presented QR, a payment credential too: base64 of 85 05 "CPV01", as far as those seven bytes fix it
+#: (the tenth character already depends on the byte that follows, 61: "hQVDUFYwMW…").
+_EMVCO_CONSUMER: Final = "hQVDUFYwM"
 #: WeChat transaction id; Alipay trade_no (yyyyMMdd inside).
 _CHANNEL: Final = (re.compile(r"42\d{26}", re.ASCII), re.compile(r"20\d{26}", re.ASCII))
 #: EMVCo merchant-presented QR and the static collect codes of the wallets.

@@ -10,7 +10,7 @@ import msgspec
 
 #: Largest amount a slip line and a screen line hold: ￥9999999.99.
 MAX_AMOUNT_MINOR = 999_999_999
-_YUAN = re.compile(r"(\d{1,9})?(?:\.(\d{0,2}))?")
+_YUAN = re.compile(r"(\d{1,9})?(?:\.(\d{0,2}))?", re.ASCII)
 _DIGITS = "零壹贰叁肆伍陆柒捌玖"
 _UNITS = ("", "拾", "佰", "仟")
 _GROUPS = ("", "万", "亿")
