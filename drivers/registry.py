@@ -1,5 +1,6 @@
 """Which driver serves which role of the till, by configuration. A driver that is not configured is not imported."""
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from pos_agent.errors import ConfigValueError
 if TYPE_CHECKING:
     from drivers.display.dialect import Dialect
 
+_log = logging.getLogger(__name__)
 #: Finds a file of the shipped data by its path below config/, such as ``keymaps/usb-numpad.toml``.
 FindData = Callable[[str], Path]
 
@@ -110,7 +112,10 @@ def _ansi(name: DeviceName, config: DisplayConfig, opener: Opener) -> LineDispla
     port = TtyPort(config.path)
 
     def dialect() -> "Dialect":
-        return KernelConsoleDialect() if port.is_kernel_console else AnsiDialect()
+        if not port.is_kernel_console:
+            return AnsiDialect()
+        _log.warning("device=%s %s is the kernel's console: it has no Chinese glyphs", name, config.path)
+        return KernelConsoleDialect()
 
     return CellDisplay(name, port=port, dialect=dialect, size=(config.columns, config.rows), opener=opener)
 

@@ -38,10 +38,9 @@ def _line_runs(row: int, before: str, after: str) -> list[Run]:
     changed = [column for column, cell in enumerate(new) if cell != old[column]]
     runs: list[Run] = []
     for start, end in _joined(changed):
-        while new[start] == "":  # the right half of a wide character: start at its left half
-            start -= 1  # noqa: PLW2901 - widening the span is the point
+        # A right half differs only together with its left half, so a span never starts at one.
         while end < len(new) and new[end] == "":
-            end += 1  # noqa: PLW2901 - see above
+            end += 1  # noqa: PLW2901 - widening the span is the point
         runs.append(Run(row, start, "".join(new[start:end])))
     return runs
 

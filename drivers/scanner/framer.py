@@ -25,7 +25,8 @@ _PARITY_MIN_BYTES = 6
 
 _STX = 0x02
 _TERMINATORS = re.compile(rb"[\r\n\x00\x03]")
-_SUFFIXES = b"\r\n\x00\x03"
+#: TAB is a factory suffix too, but may also stand inside data: it is taken off the end and ends nothing.
+_SUFFIXES = b"\t\r\n\x00\x03"
 # Code characters of ISO/IEC 15424; the modifier is one character.
 _AIM = re.compile(r"\][A-IK-UX-Zdepz][0-9A-Za-z]")
 #: Controls that belong to data: TAB, line ends inside a QR code, EOT FS GS RS US of ISO/IEC 15434 and GS1 messages.
@@ -79,14 +80,14 @@ class ScanFramer:
         self._ends_at_suffix = ends_at_suffix
         self._idle_gap_s = idle_gap_s
         self._max_bytes = max_bytes
+        self._has_suffix = False
+        self._cut_off_in_a_row = 0
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything, as after opening the port."""
+        """Forget what has arrived, as after opening the port; how the scanner is set stays known."""
         self._buffer = bytearray()
         self._is_skipping = False
-        self._has_suffix = False
-        self._cut_off_in_a_row = 0
 
     @property
     def has_pending(self) -> bool:
@@ -147,7 +148,7 @@ class ScanFramer:
         if self._is_skipping:
             self._is_skipping = False
             return []
-        data = self._take()
+        data = self._take().rstrip(_SUFFIXES)
         if not data:  # CRLF, a lone suffix
             return []
         frame = parse_frame(data)

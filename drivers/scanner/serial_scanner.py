@@ -129,14 +129,15 @@ class SerialScanner:
         self._sink(ScanRead(frame.scan_data_label, frame.scan_data_type, now_s))
 
     def _put_garbled(self, garbled: Garbled) -> None:
+        counter = _counter_name(garbled.cause)
         self._counters["CommunicationErrorCount"] += 1
-        self._counters[f"ScanGarbled{_title(garbled.cause)}Count"] += 1
+        self._counters[counter] += 1
         _log.debug("device=scanner garbled=%s length=%d", garbled.cause, garbled.length)
         now_s = asyncio.get_running_loop().time()
         if now_s - self._garbled_at_s >= _GARBLED_QUIET_S:
             self._garbled_at_s = now_s
-            self._sink(ScanGarbled(str(garbled.cause), garbled.length))
+            self._sink(ScanGarbled(counter, garbled.length))
 
 
-def _title(cause: Garble) -> str:
-    return "".join(word.capitalize() for word in cause.split("_"))
+def _counter_name(cause: Garble) -> str:
+    return f"ScanGarbled{''.join(word.capitalize() for word in cause.split('_'))}Count"

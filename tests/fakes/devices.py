@@ -82,7 +82,7 @@ class FakeScanner(FakeDevice):
             self._counters["GoodScanCount"] += 1
             self._sink(ScanRead(label, scan_data_type, asyncio.get_running_loop().time()))
 
-    def garble(self, cause: str = "control_bytes", length: int = 7) -> None:
+    def garble(self, cause: str = "ScanGarbledControlBytesCount", length: int = 7) -> None:
         """Read noise."""
         if self.is_open:
             self._counters["CommunicationErrorCount"] += 1

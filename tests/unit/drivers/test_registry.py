@@ -12,7 +12,9 @@ from drivers.registry import build_devices
 from drivers.scanner.serial_scanner import SerialScanner
 from pos_agent.domain.config import DevicesConfig, DisplayConfig, KeypadConfig, PrinterConfig, ScannerConfig
 from pos_agent.domain.events import DeviceName, Event
+from pos_agent.domain.screen import make_screen
 from pos_agent.errors import ConfigFileError, ConfigValueError
+from tests.contract.rigs import Pty
 
 CONFIG = Path(__file__).parents[3] / "config"
 
@@ -86,3 +88,23 @@ def test_registry_not_configured_is_not_imported() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+async def test_registry_kernel_console_is_said_and_shows_no_boxes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("drivers.links.tty_port._is_kernel_console", lambda _: True)
+    pty = Pty(tmp_path / "tty1")
+    pty.plug()
+    config = DevicesConfig(operator_display=DisplayConfig(driver="ansi", path=str(pty.path)))
+    display = build_devices(config, sink=_sink, find_data=_find_data).operator_display
+    assert display is not None
+
+    display.show(make_screen(["确认退款"], columns=40, rows=12))
+    await display.open()
+    shown = pty.read_all()
+    await display.close()
+    pty.unplug()
+
+    assert b"No Chinese on this console." in shown
+    assert "no Chinese glyphs" in caplog.text

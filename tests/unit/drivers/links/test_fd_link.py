@@ -1,6 +1,7 @@
 """A link on a real pty: bytes both ways, short writes, hang-up without a spinning loop, hanging ports."""
 
 import asyncio
+import errno
 import os
 import threading
 import tty
@@ -194,3 +195,41 @@ async def test_link_close_hangs_returns_in_time(port: PtyPort, monkeypatch: pyte
     gate.set()
     await until(lambda: len(port.released) == 1)
     await until(lambda: threading.active_count() == 1)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENODEV])
+async def test_link_read_error_is_a_loss(port: PtyPort, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    link = FdLink("keypad", port, opener=Opener(), on_bytes=_ignore)
+    await link.open()
+
+    def fail(*_: int) -> bytes:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("drivers.links.fd_link.os.read", fail)
+    os.write(port.master, b"x")
+    async with asyncio.timeout(5):
+        error = await link.wait_lost()
+    monkeypatch.undo()
+    await link.close()
+
+    assert os.strerror(number) in str(error)
+
+
+async def test_link_write_error_is_a_loss(port: PtyPort, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = FdLink("display", port, opener=Opener(), on_bytes=_ignore)
+    await link.open()
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("drivers.links.fd_link.os.write", fail)
+    link.write(b"x")
+    monkeypatch.undo()
+    async with asyncio.timeout(5):
+        assert isinstance(await link.wait_lost(), OfflineError)
+    await link.close()
+
+
+async def test_link_wait_lost_before_open_is_a_misuse(port: PtyPort) -> None:
+    with pytest.raises(RuntimeError, match="not open"):
+        await FdLink("display", port, opener=Opener(), on_bytes=_ignore).wait_lost()

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 
@@ -104,4 +105,35 @@ async def test_opener_caller_cancelled_the_result_is_discarded() -> None:
     gate.set()
 
     await until(lambda: discarded == [7])
+    await until(lambda: threading.active_count() == 1)
+
+
+async def test_opener_cancelled_in_the_turn_of_the_result_discards_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    opener = Opener()
+    discarded: list[int] = []
+    task = asyncio.create_task(opener.run(lambda: 7, port="a", timeout_s=10, discard=discarded.append))
+    job_done = asyncio.Event()
+    settle = opener._settle
+
+    def settle_then_cancel(*arguments: Any) -> None:
+        settle(*arguments)
+        task.cancel()
+        job_done.set()
+
+    monkeypatch.setattr(opener, "_settle", settle_then_cancel)
+    await job_done.wait()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    await until(lambda: discarded == [7])
+    await until(lambda: threading.active_count() == 1)
+    assert not opener.stuck_ports
+
+
+async def test_opener_many_ports_at_once_leave_nothing_behind() -> None:
+    opener = Opener()
+
+    results = await asyncio.gather(*(opener.run(lambda n=n: n, port=str(n), timeout_s=5) for n in range(200)))  # type: ignore[misc]
+
+    assert results == list(range(200))
     await until(lambda: threading.active_count() == 1)

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import termios
+import tty
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -158,6 +159,52 @@ def test_evdev_port_character_device_without_evdev_ioctls_is_used_ungrabbed(pty:
     port = EvdevPort(pty[1])
     fd = port.acquire()
     port.release(fd)
+
+
+class FakeKernel:
+    """Answers the ioctls of an event node, on a pty that stands for it."""
+
+    def __init__(self, *, keys_down_for: int = 0, grab_error: int = 0) -> None:
+        self.calls: list[int] = []
+        self._keys_down_for = keys_down_for
+        self._grab_error = grab_error
+
+    def ioctl(self, _: int, request: int, argument: int | bytes = 0) -> int | bytes:
+        self.calls.append(request)
+        if request == 0x80604518:  # EVIOCGKEY(96)
+            self._keys_down_for -= 1
+            return b"\x01" + bytes(95) if self._keys_down_for >= 0 else bytes(96)
+        if request == 0x40044590 and self._grab_error:  # EVIOCGRAB
+            raise OSError(self._grab_error, os.strerror(self._grab_error))
+        return 0
+
+
+# Source of the request numbers: linux/input.h expanded by a C compiler on amd64
+def test_evdev_port_node_is_grabbed_when_keys_are_up_and_numlock_lit(
+    pty: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slave = os.open(pty[1], os.O_RDWR | os.O_NOCTTY)
+    tty.setraw(slave)
+    kernel = FakeKernel(keys_down_for=2)
+    monkeypatch.setattr("drivers.links.evdev_port.fcntl.ioctl", kernel.ioctl)
+
+    port = EvdevPort(pty[1])
+    fd = port.acquire()
+    monkeypatch.undo()
+    port.release(fd)
+
+    assert kernel.calls == [0x80604518] * 3 + [0x40044590, 0x400445A0]
+    led = os.read(pty[0], 1024)
+    os.close(slave)
+    assert [event[2:] for event in struct.iter_unpack("@llHHi", led)] == [(0x11, 0, 1), (0, 0, 0)]
+
+
+def test_evdev_port_node_grabbed_by_another_is_busy(pty: tuple[int, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.links.evdev_port.fcntl.ioctl", FakeKernel(grab_error=errno.EBUSY).ioctl)
+
+    with pytest.raises(OSError, match="busy") as caught:
+        EvdevPort(pty[1]).acquire()
+    assert caught.value.errno == errno.EBUSY
 
 
 def test_ports_import_pyserial_only_when_a_serial_port_opens() -> None:

@@ -19,7 +19,7 @@ def _causes(items: list[Frame | Garbled]) -> list[Garble]:
     return [item.cause for item in items if isinstance(item, Garbled)]
 
 
-@pytest.mark.parametrize("suffix", [b"\r", b"\n", b"\r\n", b"\x00", b"\x03", b"\r\n\r\n"])
+@pytest.mark.parametrize("suffix", [b"\r", b"\n", b"\r\n", b"\x00", b"\x03", b"\r\n\r\n", b"\t\r"])
 def test_framer_any_suffix_ends_frame_once(suffix: bytes) -> None:
     framer = ScanFramer()
 
@@ -74,6 +74,23 @@ def test_framer_without_suffix_silence_ends_frame() -> None:
     assert framer.gap_s == 0.05
     assert _labels(framer.end_of_silence()) == [ORDER_NO]
     assert not framer.has_pending
+
+
+def test_framer_tab_suffix_is_taken_off_when_silence_ends_the_frame() -> None:
+    framer = ScanFramer()
+    framer.feed(ORDER_NO.encode() + b"\t")
+
+    assert _labels(framer.end_of_silence()) == [ORDER_NO]
+
+
+def test_framer_reset_forgets_the_half_but_not_the_suffix() -> None:
+    framer = ScanFramer()
+    framer.feed(b"6901234567892\r13456")
+    framer.reset()
+
+    assert not framer.has_pending
+    assert framer.gap_s == 0.5
+    assert _labels(framer.feed(ORDER_NO.encode() + b"\r")) == [ORDER_NO]
 
 
 def test_framer_suffix_known_half_a_frame_is_no_frame() -> None:

@@ -14,6 +14,7 @@ from drivers.links.opener import Opener
 from drivers.scanner.serial_scanner import SerialScanner
 from pos_agent.domain.config import ScannerConfig
 from pos_agent.domain.events import Event, ScanGarbled, ScanRead
+from pos_agent.errors import ClaimedError
 from tests.contract.rigs import Pty
 from tests.fakes.waiting import until
 
@@ -119,6 +120,7 @@ async def test_scanner_shower_of_noise_is_one_event_and_all_counted(bench: Bench
     await until(lambda: bench.labels)
 
     assert [type(event) for event in bench.events] == [ScanGarbled, ScanRead]
+    assert bench.events[0] == ScanGarbled("ScanGarbledControlBytesCount", 4)
     assert bench.scanner.counters["CommunicationErrorCount"] == 40
     assert bench.scanner.counters["ScanGarbledControlBytesCount"] == 40
 
@@ -158,6 +160,13 @@ async def test_scanner_never_logs_what_it_read(bench: Bench, caplog: pytest.LogC
     assert PAYMENT_CODE not in caplog.text
     assert PAYMENT_CODE not in repr(bench.events)
     assert PAYMENT_CODE not in repr(vars(bench.scanner))
+
+
+async def test_scanner_held_by_another_process_is_claimed(bench: Bench) -> None:
+    other = SerialScanner(ScannerConfig(path=str(bench.pty.path)), sink=bench.events.append, opener=Opener())
+
+    with pytest.raises(ClaimedError, match="another process"):
+        await other.open()
 
 
 async def test_scanner_idle_arms_no_timer(bench: Bench) -> None:
