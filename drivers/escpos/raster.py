@@ -5,6 +5,7 @@ Every character is drawn into its cells, so that columns stay as the layout set 
 
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ class LineRasterizer:
 
         Raises:
             UnencodableError: A critical line holds a character that the font lacks.
-            ConfigValueError: No font file, or no Pillow: the device profile cannot be used here.
+            ConfigValueError: No font file (checked before by `check_drawing` where every line is drawn).
         """
         from PIL import Image  # noqa: PLC0415 - 18 ms and 5 MB that other text modes never pay
 
@@ -120,19 +121,37 @@ class LineRasterizer:
         return self._font
 
 
+def can_draw(profile: Profile) -> bool:
+    """Return True if a font of the profile exists and Pillow is installed; neither is loaded."""
+    return find_font(profile.fonts) is not None and find_spec("PIL") is not None
+
+
+def check_drawing(profile: Profile) -> None:
+    """Say at start what would otherwise refuse every slip.
+
+    Raises:
+        ConfigValueError: No font file of the profile exists, or Pillow is not installed.
+    """
+    if can_draw(profile):
+        return
+    key = "devices.printer.profile"
+    if find_font(profile.fonts) is None:
+        hint = "install the Debian package fonts-wqy-zenhei"
+        raise ConfigValueError("no font to draw lines with", key=key, origin=profile.profile_id, hint=hint)
+    hint = "install pos-agent[escpos]"
+    raise ConfigValueError("drawing lines needs Pillow", key=key, origin=profile.profile_id, hint=hint)
+
+
 def find_font(fonts: Sequence[str]) -> Path | None:
     """Return the first font file that exists."""
     return next((Path(name) for name in fonts if Path(name).is_file()), None)
 
 
 def _load_font(fonts: Sequence[str], size: int) -> "ImageFont.FreeTypeFont":
-    key = "devices.printer.profile"
     found = find_font(fonts)
     if found is None:
+        key = "devices.printer.profile"
         raise ConfigValueError("none of the font files exists", key=key, origin="fonts", hint=", ".join(fonts))
-    try:
-        from PIL import ImageFont  # noqa: PLC0415
-    except ImportError as error:
-        hint = "install pos-agent[escpos]"
-        raise ConfigValueError("drawing lines needs Pillow", key=key, origin="text_mode", hint=hint) from error
+    from PIL import ImageFont  # noqa: PLC0415
+
     return ImageFont.truetype(str(found), size)

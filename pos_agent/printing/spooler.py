@@ -14,7 +14,7 @@ from pos_agent.devices.interfaces import EventSink, PrinterStatus, PrintReport
 from pos_agent.domain.clock import Clock
 from pos_agent.domain.events import PrintJobEnded, PrintJobPaused
 from pos_agent.domain.slip import PrintOutcome, SlipDocument, SlipKind
-from pos_agent.errors import DeviceError, PosAgentError, UnencodableError
+from pos_agent.errors import ConfigError, DeviceError, PosAgentError, UnencodableError
 from pos_agent.journal.records import PrintJobRecord
 from pos_agent.printing.slips import mark_copy
 
@@ -129,7 +129,7 @@ class Spooler:
         data = await self._rendered(job, printer)
         if data is None or not await self._await_ready(job, printer):
             return
-        await self._journal.record_job_started(job.job_id)
+        await self._record_start(job, data, printer.profile_id)
         try:
             report = await printer.print_job(data, on_paused=self._pauser(job))
         except DeviceError as error:
@@ -139,18 +139,24 @@ class Spooler:
             return
         await self._close(job, report)
 
+    async def _record_start(self, job: PrintJobRecord, data: bytes, profile_id: str) -> None:
+        """Commit bytes and start, at once: the journal's writer makes one fsync of what is queued together, not two."""
+        started = self._journal.record_job_started(job.job_id)
+        if (job.data, job.profile_id) == (data, profile_id):
+            await started
+        else:
+            await asyncio.gather(self._journal.record_job_rendered(job.job_id, data, profile_id), started)
+
     async def _rendered(self, job: PrintJobRecord, printer: JobPrinter) -> bytes | None:
         """Return the job's bytes: the stored ones if the same profile made them; None if the slip was refused."""
         if job.data is not None and job.profile_id == printer.profile_id:
             return job.data
         try:
-            data = printer.render(job.document)
-        except UnencodableError as error:
+            return printer.render(job.document)
+        except (UnencodableError, ConfigError) as error:
             _LOG.error("slip refused job=%d request=%s cause=%s", job.job_id, job.refund_request_id, error)
             await self._end(job, PrintOutcome.REFUSED)
             return None
-        await self._journal.record_job_rendered(job.job_id, data, printer.profile_id)
-        return data
 
     async def _await_ready(self, job: PrintJobRecord, printer: JobPrinter) -> bool:
         """Wait for the printer; return False if the wait was long: another job may be due by now, or this one old."""

@@ -1,0 +1,43 @@
+"""The spooler on the real journal: one transaction commits request and slips, and that wakes the printing (D6)."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from pos_agent.domain.slip import PrintOutcome, SlipKind
+from pos_agent.journal.store import Journal
+from pos_agent.printing.spooler import PrintJobs, Spooler
+from tests.integration.printing.rig import running
+from tests.unit.printing.samples import REQUEST_ID, maker, request
+from tests.unit.printing.test_spooler import FakeClock
+
+
+async def test_committed_refund_prints_both_slips_once_also_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POS_AGENT_ALLOW_VOLATILE", "1")
+    clock = FakeClock()
+    folder = tmp_path / "journal"
+    async with running(tmp_path, monkeypatch) as till:
+        for is_first in (True, False):
+            journal = await Journal.open(folder, terminal_id="t-demo-01", boot_id="b", clock=clock)
+            jobs: PrintJobs = journal
+            spooler = Spooler(jobs, till.printer, clock=clock, sink=lambda _: None, expiry_s=3600)
+            task = asyncio.create_task(spooler.run(), name="spooler-on-journal")
+            if is_first:
+                slips = maker().request_slips(request(seq=0))
+                await journal.commit_refund(request(seq=0), slips)
+                await till.sim.wait_slips(2, 15)
+            async with asyncio.timeout(15):
+                while await journal.unfinished_print_jobs():  # noqa: ASYNC110 - the journal tells of new jobs only
+                    await asyncio.sleep(0.01)
+            records = await journal.slips(REQUEST_ID)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await journal.close()
+        assert [(record.kind, record.outcome) for record in records] == [
+            (SlipKind.REQUEST_MERCHANT, PrintOutcome.SENT_CLEAN),
+            (SlipKind.REQUEST_CUSTOMER, PrintOutcome.SENT_CLEAN),
+        ]
+        assert len(till.sim.slips) == 2
