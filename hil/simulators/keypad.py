@@ -92,13 +92,13 @@ class SimKeypad:
         """Take the keypad away for good; idempotent."""
         self.unplug()
 
-    async def press(self, keys: Sequence[str], hold_ms: float = 0, gap_ms: float = 0) -> None:
+    async def press(self, keys: Sequence[str], hold_ms: float = 0, gap_ms: float = 20) -> None:
         """Press logical keys one after the other.
 
         Args:
             keys: `0`…`9 00 DOT ENTER CLEAR CANCEL FN NEXT F1`…`F4`, or evdev names (`KEY_NUMLOCK`).
             hold_ms: How long each is held; above 250 ms the kernel's auto-repeat events come.
-            gap_ms: Pause between keys.
+            gap_ms: Pause between keys; below 15 ms it looks like a scanner in keyboard mode.
         Raises:
             KeyError: This keypad has no such key.
         """
