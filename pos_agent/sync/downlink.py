@@ -143,6 +143,7 @@ class Downlink:
             self._count("stale", BACK_OFFICE_STATE, "old presence")
         elif not said.is_online:
             self._look_up.give_up_all()
+            self._uplink.stand_by()
         elif is_restart or (not is_retained and not self._link.is_proved):
             # It came after our pages went out: nobody heard them. A retained word was there before, so they were heard.
             self._presence.compare()
@@ -155,7 +156,8 @@ class Downlink:
             status = AckStatus.STORED
             self._sink(RefundChanged(update))
         else:
-            status = _status_of_refused(record, update)
+            # Read again: an earlier message may have been committed since.
+            status = _status_of_refused(await self._journal.refund(update.refund_request_id), update)
             if status is AckStatus.CONFLICT:
                 self._count("conflict", Leaf.DOWN_REFUND, f"refund_request_id={update.refund_request_id}")
         ack = StateAckMessage(

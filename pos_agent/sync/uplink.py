@@ -71,6 +71,11 @@ class Uplink:
             self._pause(PROBE_S)
         self.nudge()
 
+    def stand_by(self) -> None:
+        """The back office went: offer nothing for a while, so that "surely not moved" stays true for new requests."""
+        self._pauses = 0
+        self._pause(PROBE_S)
+
     def resume(self) -> None:
         """The back office is there: no pause."""
         self._pause_until_s, self._pauses = 0.0, 0
