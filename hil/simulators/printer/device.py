@@ -119,6 +119,7 @@ class SimPrinter:
         self._is_powered = False
         if self._task is not None:
             self._task.cancel()
+        self.faults.pop("fatal", None)
         self._engine.power_cycle()
 
     async def power_on(self) -> None:

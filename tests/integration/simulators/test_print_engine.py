@@ -111,3 +111,23 @@ async def test_cut_without_feed_keeps_the_last_lines_for_the_next_slip() -> None
         # 15 mm between head and knife = 120 dots = 4 lines
         assert bench.slips[0].lines == ["one", "two"]
         assert bench.engine.paper.lines == ["three", "four", "five", "six"]
+
+
+async def test_recover_command_retries_the_cut_once_the_knife_is_free() -> None:
+    async with default() as bench:
+        bench.engine.faults.add("cutter_jam")
+        bench.offer_all(b"slip\n\x1dVB\x00")
+        await bench.until(lambda: bench.engine.condition.has_cutter_error)
+        bench.offer_all(b"\x10\x05\x01")
+        assert bench.engine.condition.has_cutter_error
+        bench.engine.faults.discard("cutter_jam")
+        bench.offer_all(b"\x10\x05\x01")
+        await bench.until(lambda: bool(bench.slips))
+        assert bench.slips[0].lines == ["slip"]
+
+
+async def test_real_time_pulse_opens_the_drawer_while_busy() -> None:
+    async with default() as bench:
+        bench.engine.faults.add("busy")
+        bench.offer_all(b"text\x10\x14\x01\x00\x02")
+        assert bench.engine.drawer_kicks == 1

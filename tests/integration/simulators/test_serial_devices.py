@@ -85,6 +85,17 @@ async def test_scan_while_nobody_listens_is_lost(scanner: SimScanner) -> None:
         os.close(fd)
 
 
+async def test_noise_has_no_byte_that_ends_a_frame(scanner: SimScanner) -> None:
+    fd = open_port(scanner.path)
+    try:
+        await scanner.noise(3000)
+        assert set(await read_exactly(fd, 3000)).isdisjoint(b"\r\n\0\x03")
+        await scanner.noise(b"\xff\r")
+        assert await read_exactly(fd, 2) == b"\xff\r"
+    finally:
+        os.close(fd)
+
+
 async def test_exclusive_lock_of_a_closed_user_is_forgotten(scanner: SimScanner) -> None:
     fd = open_port(scanner.path)
     fcntl.ioctl(fd, termios.TIOCEXCL)

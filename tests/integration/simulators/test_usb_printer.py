@@ -244,6 +244,36 @@ async def test_drawer_pulse_is_counted_on_the_slip(host: Host, printer: SimPrint
     assert (slip.drawer_kicks, printer.drawer_kicks) == (1, 1)
 
 
+async def test_bad_habits_of_a_driver_are_counted(host: Host, printer: SimPrinter) -> None:
+    await host.run(lambda device: device.set_configuration(1))
+    await host.run(lambda device: device.reset())
+    assert (printer.counters.set_configurations, printer.counters.resets) == (1, 1)
+
+
+async def test_soft_reset_empties_the_buffer(host: Host, printer: SimPrinter) -> None:
+    printer.set_fault("busy")
+    await host.write(b"gone\n")
+    await host.run(lambda device: device.ctrl_transfer(0x21, 2, 0, 0, None, 500))
+    assert printer.buffered_byte_count == 0
+
+
+async def test_wrong_requests_get_libusbs_errors(host: Host, printer: SimPrinter, tmp_path: Path) -> None:
+    assert await fails(host.run(lambda device: device.ctrl_transfer(0xC0, 0x55, 0, 0, 8, 500))) == errno.EPIPE
+    assert await fails(host.run(lambda device: device.detach_kernel_driver(0))) == errno.ENOENT
+    other = Host(printer, tmp_path / "usb")
+    other.device = await other.find()
+    printer.set_fault("claimed")
+    assert await fails(other.run(lambda device: usb.util.claim_interface(device, 0))) == errno.EBUSY
+    await other.close()
+
+
+async def test_fatal_error_ends_with_a_power_cycle(host: Host, printer: SimPrinter) -> None:
+    printer.set_fault("fatal")
+    assert printer.condition.is_offline
+    await printer.power_cycle()
+    assert not printer.condition.is_offline
+
+
 async def test_unknown_fault_is_refused(printer: SimPrinter) -> None:
     with pytest.raises(KeyError):
         printer.set_fault("on_fire")

@@ -43,6 +43,40 @@ def test_vertical_scroll_mode_moves_rows_up() -> None:
     assert shown(b"\x1f\x02" + b"A" * 20 + b"B" * 20 + b"C", rows=2) == ["B" * 20, "C"]
 
 
+@pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        # Epson DM-D: BS HT LF HOM CAN, US LF, US CR, US B
+        (b"AB\x08C", ["AC", ""]),
+        (b"A\x09B", ["A B", ""]),
+        (b"A\x0aB", ["A", " B"]),
+        (b"A\x0a\x1f\x0aB", ["AB", ""]),
+        (b"AB\x0bC", ["CB", ""]),
+        (b"AB\x18C", ["C", ""]),
+        (b"\x1f\x0dA", [" " * 19 + "A", ""]),
+        (b"\x1fBA", ["", "A"]),
+        (b"AB\x0dC", ["CB", ""]),
+        # CD5220: ESC [ A up, B down, C right, D left, H home, L line begin, K end
+        (b"A\x1b[BB\x1b[AC", ["A C", " B"]),
+        (b"A\x1b[CB\x1b[D\x1b[DC", ["ACB", ""]),
+        (b"AB\x1b[HC\x1b[LD", ["DB", ""]),
+        (b"\x1b[KA", ["", " " * 19 + "A"]),
+        # windows and brightness leave the text alone
+        (b"\x1bW\x01\x01\x01\x01\x05\x02A\x1bW\x01\x00B\x1b*\x02", ["AB", ""]),
+        # out of range is ignored
+        (b"\x1f\x24\x63\x01A", ["A", ""]),
+    ],
+)
+def test_cursor_commands_go_where_the_manuals_say(data: bytes, lines: list[str]) -> None:
+    assert shown(data, rows=2) == lines
+
+
+def test_display_without_han_glyphs_uses_its_code_page() -> None:
+    display = SimLineDisplay(Path("unused"), 20, 2, encoding="cp858")
+    display._feed("café €".encode("cp858"))
+    assert display.lines() == ["café €", ""]
+
+
 def test_unknown_command_is_noted_and_not_shown_as_text() -> None:
     display = SimLineDisplay(Path("unused"))
     display._feed(b"\x1b\x7fok\x07")
