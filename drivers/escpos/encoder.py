@@ -6,6 +6,7 @@ devices.md section 1) and ends with the document's last cut. All commands: Epson
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import groupby
 
 from drivers.escpos.bitmap import Bitmap, code128_c_modules, draw_modules
@@ -57,6 +58,7 @@ def encode(
     return _Encoder(profile, rasterize, rasterize_qr).job(document)
 
 
+@lru_cache(maxsize=4096)
 def is_han_pair(character: str) -> bool:
     """Return True if the character has a two-byte GB18030 code that is no private-use position.
 
@@ -69,6 +71,20 @@ def is_han_pair(character: str) -> bool:
     return len(code) == 2 and not "\ue000" <= character <= "\uf8ff"
 
 
+@lru_cache(maxsize=4096)
+def _has_code(character: str) -> bool:
+    return character.isascii() or is_han_pair(character)
+
+
+@lru_cache(maxsize=4096)
+def _han_cells(character: str) -> int:
+    """Return the cells in the printer's Han font, which is not always the East Asian width ("·" takes two)."""
+    return 2 if is_han_pair(character) and not character.isascii() else cell_width(character)
+
+
+_east_asian_cells = lru_cache(maxsize=4096)(cell_width)
+
+
 class _Encoder:
     """One job under way; the style that the printer is in is tracked so that only changes are sent."""
 
@@ -76,6 +92,7 @@ class _Encoder:
         self._profile = profile
         self._rasterize = rasterize if profile.has_raster else None
         self._rasterize_qr = rasterize_qr if profile.has_raster else None
+        self._cells_of = _han_cells if profile.text_mode is TextMode.GB18030 else _east_asian_cells
         self._out = bytearray()
         self._align = Align.LEFT
         self._size = (1, 1)
@@ -105,12 +122,6 @@ class _Encoder:
 
     # -- text -------------------------------------------------------------------------------------------------
 
-    def _cells_of(self, character: str) -> int:
-        """Return the cells that the printer will use, which is not always the East Asian width ("·" in Han mode)."""
-        if self._profile.text_mode is TextMode.GB18030 and not character.isascii():
-            return 2 if is_han_pair(character) else cell_width(character)
-        return cell_width(character)
-
     def _line(self, line: Line) -> None:
         encoded = None if self._profile.text_mode is TextMode.RASTER else self._text_bytes(line.text)
         if encoded is None and self._rasterize is not None:
@@ -130,7 +141,7 @@ class _Encoder:
                 return text.encode(self._profile.code_page)
             except UnicodeEncodeError:
                 return None
-        if not all(character.isascii() or is_han_pair(character) for character in text):
+        if not all(map(_has_code, text)):
             return None
         runs = groupby(text, str.isascii)
         return b"".join(self._run(is_ascii, "".join(run)) for is_ascii, run in runs)
@@ -145,7 +156,7 @@ class _Encoder:
         # As many cells as the lost character took, so that columns stay right.
         return "".join(
             character
-            if character.isascii() or is_han_pair(character)
+            if _has_code(character)
             else (PLACEHOLDER_HAN if cell_width(character) == 2 else PLACEHOLDER_LATIN)
             for character in text
         )

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -36,20 +37,23 @@ def printable(text: str) -> str:
     figures around. The yen sign U+00A5 becomes U+FFE5, the one that GB 2312 has; otherwise GB18030 gives four bytes
     that print as "0 6" (devices.md section 1).
     """
-    composed = unicodedata.normalize("NFC", text).replace("\u00a5", "\uffe5").replace("\u00a0", " ")
-    kept = []
-    for character in composed:
-        category = unicodedata.category(character)
-        if category in ("Cc", "Zl", "Zp"):
-            kept.append(" ")
-        elif category not in ("Cf", "Cs", "Mn", "Me"):
-            kept.append(character)
-    return "".join(kept)
+    return "".join(map(_printable, unicodedata.normalize("NFC", text)))
+
+
+@lru_cache(maxsize=4096)
+def _printable(character: str) -> str:
+    """Return what stands for one character; the same few hundred come again on every slip."""
+    category = unicodedata.category(character)
+    if category in ("Cc", "Zl", "Zp") or character == "\u00a0":
+        return " "
+    if category in ("Cf", "Cs", "Mn", "Me"):
+        return ""
+    return "\uffe5" if character == "\u00a5" else character
 
 
 def width_of(text: str, cells_of: CellsOf) -> int:
     """Return how many cells `text` takes."""
-    return sum(cells_of(character) for character in text)
+    return sum(map(cells_of, text))
 
 
 def lines_of(block: Text | Row | Rule, columns: int, cells_of: CellsOf) -> Iterator[Line]:
