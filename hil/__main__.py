@@ -20,7 +20,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--headless", action="store_true", help="print one JSON line when ready, run until SIGTERM")
     demo.add_argument("--script", metavar="NAME", help="play a story, exit 0 or 1; 'list' names them all")
-    demo.add_argument("--port", type=int, help=f"of the page (default {DEFAULT_PORT}, or a free one)")
+    demo.add_argument("--port", type=int, help=f"of the page (default {DEFAULT_PORT} if free; 0 = any free one)")
     demo.add_argument("--state-dir", type=Path, default=DEFAULT_STATE_DIR, help="data and logs (default .demo)")
     demo.add_argument("--fast", action="store_true", help="paper moves 20 times faster than real")
     demo.add_argument("--locale", choices=("zh-CN", "en"), default="zh-CN", help="the till's language at start")

@@ -124,7 +124,7 @@ async def _serving(rig: Rig, port: int | None) -> AsyncIterator[int]:
     """Serve the page and the API on loopback; gives the port."""
     from hil.__main__ import DEFAULT_PORT  # noqa: PLC0415 - the command line imports this module
 
-    chosen = free_port(DEFAULT_PORT) if port is None else port
+    chosen = port or free_port(DEFAULT_PORT if port is None else 0)
     config = uvicorn.Config(
         make_app(rig),
         host="127.0.0.1",

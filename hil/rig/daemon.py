@@ -195,8 +195,17 @@ class Daemon:
 _ENVIRONMENT = {"POS_AGENT_ALLOW_VOLATILE": "1"}
 
 
-def make_config(*, devices: DeviceSet, data_dir: Path, broker_url: str, pki: Pki, locale: str) -> Config:
-    """Return the terminal's configuration: what a technician would write for these devices."""
+def make_config(*, devices: DeviceSet, data_dir: Path, broker_url: str, pki: Pki, locale: str, is_fast: bool) -> Config:
+    """Return the terminal's configuration: what a technician would write for these devices.
+
+    Args:
+        devices: What hangs on the till.
+        data_dir: Folder of the journal.
+        broker_url: Where the broker listens.
+        pki: Keys and certificates.
+        locale: Language at start.
+        is_fast: Paper moves faster than real: the proof that waits a real printer's time is not asked for.
+    """
     columns, rows = devices.operator_size
     return Config(
         terminal=TerminalConfig(
@@ -224,7 +233,7 @@ def make_config(*, devices: DeviceSet, data_dir: Path, broker_url: str, pki: Pki
         ),
         devices=DevicesConfig(
             scanner=ScannerConfig(path=str(devices.folder / "scanner")),
-            printer=PrinterConfig(usb="04b8:0e28", profile="generic-80mm"),
+            printer=PrinterConfig(usb="04b8:0e28", tier="sent" if is_fast else "sent_clean"),
             keypad=KeypadConfig(path=str(devices.folder / "keypad")),
             operator_display=DisplayConfig(
                 driver="ansi" if rows == 12 else "serial",

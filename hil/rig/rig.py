@@ -100,6 +100,7 @@ class Rig:
             broker_url=self.broker.url,
             pki=self.pki,
             locale=self.options.locale,
+            is_fast=self.options.paper_speed > 1,
         )
         await self.devices.start()
         await _together(

@@ -55,7 +55,7 @@ def reject(story: Story) -> None:
     """The back office rejects; the reject slip names the reason and where to complain."""
     client = story.client
     client.sign_in()
-    request_id = story.submit_full(story.sale(kind="alipay")["code"])
+    request_id = story.submit_full(story.sale(kind="today")["code"])
     client.wait_slips(2)
     client.wait_screen("已提交")
     client.enter()
