@@ -150,7 +150,7 @@ class BenchTill:
     def _write_key(self, name: str) -> None:
         code = KEY_CODES[name]
         frames = ((1, code, 1), (0, 0, 0), (1, code, 0), (0, 0, 0))
-        os.write(self.keypad, b"".join(_INPUT_EVENT.pack(0, 0, kind, number, value) for kind, number, value in frames))
+        os.write(self.keypad, b"".join(_input_event(*frame) for frame in frames))
 
     def time_to_display(self, fd: int, data: bytes, timeout_s: float = 2.0) -> float:
         """Write `data` to a wire and return the seconds until the display's wire changes."""
@@ -165,9 +165,9 @@ class BenchTill:
     def time_key(self, name: str) -> float:
         """Return the seconds from a key's event to changed bytes on the display."""
         code = KEY_CODES[name]
-        down = _INPUT_EVENT.pack(0, 0, 1, code, 1) + _INPUT_EVENT.pack(0, 0, 0, 0, 0)
+        down = _input_event(1, code, 1) + _input_event(0, 0, 0)
         elapsed = self.time_to_display(self.keypad, down)
-        os.write(self.keypad, _INPUT_EVENT.pack(0, 0, 1, code, 0) + _INPUT_EVENT.pack(0, 0, 0, 0, 0))
+        os.write(self.keypad, _input_event(1, code, 0) + _input_event(0, 0, 0))
         return elapsed
 
     def sign_in(self) -> None:
@@ -177,3 +177,9 @@ class BenchTill:
             time.sleep(0.3)
             self.press(name)
         self.settle(quiet_s=0.6)
+
+
+def _input_event(kind: int, code: int, value: int) -> bytes:
+    """Return one `struct input_event`, stamped now as the kernel does."""
+    microseconds = time.time_ns() // 1000
+    return _INPUT_EVENT.pack(microseconds // 1_000_000, microseconds % 1_000_000, kind, code, value)
