@@ -4,11 +4,13 @@ from pos_agent.domain.config import BrokerConfig
 from pos_agent.errors import ConfigValueError
 from pos_agent.mqtt.settings import MqttSettings
 
-FILES = {"ca_file": "ca", "cert_file": "cert", "key_file": "key"}
+
+def with_files(url: str) -> BrokerConfig:
+    return BrokerConfig(url=url, ca_file="ca", cert_file="cert", key_file="key")
 
 
 def test_settings_of_mqtts_url_are_encrypted_with_default_port() -> None:
-    settings = MqttSettings.from_broker(BrokerConfig(url="mqtts://broker.shop", **FILES), client_id="t-1")
+    settings = MqttSettings.from_broker(with_files("mqtts://broker.shop"), client_id="t-1")
     assert (settings.host, settings.port, settings.is_encrypted, settings.client_id) == (
         "broker.shop",
         8883,
@@ -28,7 +30,7 @@ def test_settings_without_tls_are_for_loopback(host: str) -> None:
 )
 def test_settings_of_other_urls_are_refused(url: str) -> None:
     with pytest.raises(ConfigValueError, match=r"broker\.url"):
-        MqttSettings.from_broker(BrokerConfig(url=url, **FILES), client_id="t-1")
+        MqttSettings.from_broker(with_files(url), client_id="t-1")
 
 
 def test_settings_of_mqtts_without_certificates_are_refused() -> None:
