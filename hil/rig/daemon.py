@@ -1,6 +1,7 @@
 """The real daemon as a child process: configuration, operators, power, clock, status."""
 
 import asyncio
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import msgspec
 from hil.rig.devices import CUSTOMER_SIZE, DeviceSet
 from hil.rig.operator import MERCHANT_ID, MERCHANT_NAME, Operator
 from hil.rig.pki import Pki
-from hil.rig.process import ManagedProcess, run_tool
+from hil.rig.process import ROOT, ManagedProcess, run_tool
 from hil.rig.toml_text import toml_text
 from pos_agent.domain.config import (
     BrokerConfig,
@@ -27,6 +28,8 @@ from pos_agent.domain.config import (
 from pos_agent.protocol.control import Status
 
 _STATUS_TIMEOUT_S = 2.0
+#: The model that the simulated printer is, and its profile with the speed of this bench.
+REAL_PROFILE, SIMULATED_PROFILE = "epson-tm-t20iii", "simulated"
 #: Where Debian's `libfaketime` package puts the multi-thread variant.
 _FAKETIME_GLOB = "*/faketime/libfaketimeMT.so.1"
 
@@ -46,9 +49,12 @@ class Daemon:
         state_dir: Folder of its data, configuration and log.
         devices: What it opens.
         operators: Whom `prepare` creates.
+        paper_speed: How many times faster than real paper moves.
     """
 
-    def __init__(self, state_dir: Path, *, devices: DeviceSet, operators: tuple[Operator, ...]) -> None:
+    def __init__(
+        self, state_dir: Path, *, devices: DeviceSet, operators: tuple[Operator, ...], paper_speed: float
+    ) -> None:
         self.operators = operators
         self.is_powered = False
         self.skew_s = 0
@@ -57,6 +63,8 @@ class Daemon:
         self._fresh_dir = state_dir / "data.fresh"
         self._config_path = state_dir / "terminal.toml"
         self._clock_path = state_dir / "clock"
+        self._shipped_dir = state_dir / "config"
+        self._paper_speed = paper_speed
         self._log_path = state_dir / "logs" / "daemon.log"
         self._process = ManagedProcess("pos_agent", self._log_path)
 
@@ -82,6 +90,7 @@ class Daemon:
 
     async def prepare(self, config: Config) -> None:
         """Write the configuration, create the operators, and keep a picture of the fresh data for `reset_data`."""
+        write_data(self._shipped_dir, paper_speed=self._paper_speed)
         self._config_path.write_text(toml_text(msgspec.to_builtins(config)), "utf-8")
         self._config_path.chmod(0o600)
         self._data_dir.mkdir(mode=0o700)
@@ -109,6 +118,7 @@ class Daemon:
             **self._clock_environment(),
         }
         command = [sys.executable, "-m", "pos_agent", "run", "--config", str(self._config_path)]
+        command += ["--data-dir", str(self._shipped_dir)]
         self._process.spawn(command, env=environment)
         self.is_powered = True
 
@@ -195,17 +205,30 @@ class Daemon:
 _ENVIRONMENT = {"POS_AGENT_ALLOW_VOLATILE": "1"}
 
 
-def make_config(*, devices: DeviceSet, data_dir: Path, broker_url: str, pki: Pki, locale: str, is_fast: bool) -> Config:
-    """Return the terminal's configuration: what a technician would write for these devices.
+def write_data(folder: Path, *, paper_speed: float) -> None:
+    """Copy the shipped data, with one more printer profile: the simulated printer as fast as its paper moves.
 
     Args:
-        devices: What hangs on the till.
-        data_dir: Folder of the journal.
-        broker_url: Where the broker listens.
-        pki: Keys and certificates.
-        locale: Language at start.
-        is_fast: Paper moves faster than real: the proof that waits a real printer's time is not asked for.
+        folder: Must not exist.
+        paper_speed: How many times faster than the real model.
     """
+    shutil.copytree(ROOT / "config", folder)
+    profile = (folder / "devices" / f"{REAL_PROFILE}.toml").read_text("utf-8")
+    profile = _scaled(_scaled(profile, "speed_mm_s", paper_speed), "cut_s", 1 / paper_speed)
+    (folder / "devices" / f"{SIMULATED_PROFILE}.toml").write_text(profile, "utf-8")
+
+
+def _scaled(profile: str, key: str, factor: float) -> str:
+    def scale(found: re.Match[str]) -> str:
+        return f"{found[1]}{float(found[2]) * factor:g}"
+
+    text, count = re.subn(rf"^({key}\s*=\s*)([\d.]+)", scale, profile, flags=re.MULTILINE)
+    assert count == 1, f"{REAL_PROFILE} has no {key}"
+    return text
+
+
+def make_config(*, devices: DeviceSet, data_dir: Path, broker_url: str, pki: Pki, locale: str) -> Config:
+    """Return the terminal's configuration: what a technician would write for these devices."""
     columns, rows = devices.operator_size
     return Config(
         terminal=TerminalConfig(
@@ -233,7 +256,7 @@ def make_config(*, devices: DeviceSet, data_dir: Path, broker_url: str, pki: Pki
         ),
         devices=DevicesConfig(
             scanner=ScannerConfig(path=str(devices.folder / "scanner")),
-            printer=PrinterConfig(usb="04b8:0e28", tier="sent" if is_fast else "sent_clean"),
+            printer=PrinterConfig(usb="04b8:0e28", profile=SIMULATED_PROFILE),
             keypad=KeypadConfig(path=str(devices.folder / "keypad")),
             operator_display=DisplayConfig(
                 driver="ansi" if rows == 12 else "serial",

@@ -86,7 +86,9 @@ class Rig:
             terminal_id=TERMINAL_ID,
             operators=self.operators,
         )
-        self.daemon = Daemon(self.state_dir, devices=self.devices, operators=self.operators)
+        self.daemon = Daemon(
+            self.state_dir, devices=self.devices, operators=self.operators, paper_speed=options.paper_speed
+        )
         self.faults = Faults(self.devices, self.changes)
 
     def _on_device_change(self, role: str) -> None:
@@ -100,7 +102,6 @@ class Rig:
             broker_url=self.broker.url,
             pki=self.pki,
             locale=self.options.locale,
-            is_fast=self.options.paper_speed > 1,
         )
         await self.devices.start()
         await _together(

@@ -26,6 +26,15 @@ def process_state(pid: int) -> str:
         return ""
 
 
+async def becomes(pid: int, letter: str) -> bool:
+    """Wait until a process is in a state: the kernel takes its time to stop one."""
+    for _ in range(2000):
+        if process_state(pid) == letter:
+            return True
+        await asyncio.sleep(0.001)
+    return False
+
+
 async def test_broker_starts_stalls_wipes_and_ends(tmp_path: Path) -> None:
     pki = make_pki(tmp_path / "pki", terminal_id="t-demo-01", worker_names=("bo-1",))
     broker = Broker(tmp_path / "broker", port=free_port(), pki=pki, log_path=tmp_path / "broker.log")
@@ -33,8 +42,7 @@ async def test_broker_starts_stalls_wipes_and_ends(tmp_path: Path) -> None:
     try:
         pid = broker.pid
         broker.stall()
-        while process_state(pid) != "T":  # the kernel stops it at its next time slice; the test's time-out ends this
-            await asyncio.sleep(0.001)
+        assert await becomes(pid, "T")
         await broker.up()
         assert process_state(pid) != "T"
         assert broker.pid == pid
