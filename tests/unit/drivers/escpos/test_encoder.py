@@ -194,3 +194,22 @@ def test_any_document_gives_lines_that_fit_the_paper(blocks: list[Block], profil
 def test_any_amount_prints_exactly(amount_minor: int) -> None:
     figures = f"RMB {amount_minor // 100}.{amount_minor % 100:02d}"
     assert parse(encode(document(Text(figures, width=2, is_critical=True)), NARROW)).lines == [figures]
+
+
+def test_lone_surrogate_has_no_code() -> None:
+    assert not is_han_pair("\ud800")
+    assert not is_han_pair("\ue5e5"), "private use prints as whatever the maker put there"
+
+
+def test_bars_without_any_way_to_print_them_are_refused() -> None:
+    with pytest.raises(UnencodableError):
+        encode(document(Barcode("12")), Profile(name="x", has_code128=False, has_raster=False))
+
+
+def test_qr_without_any_way_to_print_it_shows_its_text() -> None:
+    data = encode(document(QrCode("https://shop.example/9812")), Profile(name="x", has_qr=False))
+    assert parse(data).lines == ["https://shop.example/9812"]
+
+
+def test_word_longer_than_the_line_is_broken() -> None:
+    assert parse(encode(document(Text("x" * 40)), NARROW)).lines == ["x" * 32, "x" * 8]

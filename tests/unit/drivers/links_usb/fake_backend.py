@@ -39,6 +39,8 @@ class FakeBackend(usb.backend.IBackend):  # type: ignore[misc]
         self.configuration = 1
         self.is_kernel_driver_active_now = True
         self.calls: list[str] = []
+        #: Bytes until the paper ends; None = endless roll. Without paper nothing is accepted.
+        self.paper_bytes: int | None = None
         self.is_handle_open = False
 
     def _check(self) -> None:
@@ -167,6 +169,10 @@ class FakeBackend(usb.backend.IBackend):  # type: ignore[misc]
         assert ep == ENDPOINT_OUT, "endpoints must come from the descriptors"
         assert 0 < timeout <= 500, "a time-out of 0 would hang for ever"
         step = self.write_script.popleft() if self.write_script else len(data)
+        if self.paper_bytes is not None and not isinstance(step, OSError):
+            step = min(step, self.paper_bytes)
+            self.paper_bytes -= step
+            self.port_status = 0x18 if self.paper_bytes else 0x38
         if isinstance(step, OSError):
             raise usb_error(step.errno or 0)
         if not step:
