@@ -13,9 +13,10 @@ from typing import Protocol
 from pos_agent.devices.interfaces import EventSink, PrinterStatus, PrintReport
 from pos_agent.domain.clock import Clock
 from pos_agent.domain.events import PrintJobEnded, PrintJobPaused
-from pos_agent.domain.slip import PrintOutcome, SlipDocument, SlipKind
+from pos_agent.domain.slip import PrintOutcome, SlipDocument
 from pos_agent.errors import ConfigError, DeviceError, PosAgentError, UnencodableError
 from pos_agent.journal.records import PrintJobRecord
+from pos_agent.printing.recovery import PastJobs, queue_cut_off_copies
 from pos_agent.printing.slips import mark_copy
 
 _LOG = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class _Signal(Protocol):
     async def wait(self) -> None: ...
 
 
-class PrintJobs(Protocol):
+class PrintJobs(PastJobs, Protocol):
     """What the spooler needs of the journal; `pos_agent.journal.store.Journal` has it."""
 
     @property
@@ -53,9 +54,6 @@ class PrintJobs(Protocol):
 
     async def record_job_ended(self, job_id: int, outcome: PrintOutcome, *, copy: SlipDocument | None = None) -> None:
         """End a job and queue its copy, in one transaction."""
-
-    async def next_copy_no(self, refund_request_id: str, kind: SlipKind) -> int:
-        """Return the next free copy number."""
 
 
 class JobPrinter(Protocol):
@@ -111,6 +109,7 @@ class Spooler:
 
     async def run(self) -> None:
         """Print until cancelled. A job that is cancelled inside ends UNKNOWN at the journal's next opening."""
+        await queue_cut_off_copies(self._journal, clock=self._clock, expiry_s=self._expiry_s)
         while True:
             job = await self._next()
             if job is None:

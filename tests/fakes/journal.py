@@ -1,12 +1,12 @@
 """The print jobs of a journal, in memory: the same methods and rules as `pos_agent.journal.store.Journal`."""
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
 from pos_agent.domain.slip import PrintOutcome, SlipDocument, SlipKind
-from pos_agent.journal.records import PrintJobRecord
+from pos_agent.journal.records import PrintJobRecord, RefundRecord
 
 _RESULTS = frozenset({SlipKind.RESULT, SlipKind.REJECT})
 
@@ -35,6 +35,8 @@ class FakePrintJobs:
     def __init__(self) -> None:
         self.jobs: dict[int, PrintJobRecord] = {}
         self.log: list[tuple[str, int]] = []
+        self.refunds: list[RefundRecord] = []
+        self.now = datetime(2026, 11, 23, 6, 5, 22, tzinfo=UTC)
         self._signal = FakeSignal()
 
     @property
@@ -83,6 +85,15 @@ class FakePrintJobs:
     async def next_copy_no(self, refund_request_id: str, kind: SlipKind) -> int:
         same = [j for j in self.jobs.values() if (j.refund_request_id, j.kind) == (refund_request_id, kind)]
         return 1 + max((job.copy_no for job in same), default=0)
+
+    async def newest_refunds(self, limit: int, offset: int = 0) -> list[RefundRecord]:
+        return self.refunds[offset : offset + limit]
+
+    async def slips(self, refund_request_id: str) -> list[PrintJobRecord]:
+        return [job for job in self.jobs.values() if job.refund_request_id == refund_request_id]
+
+    async def add_print_job(self, document: SlipDocument) -> int:
+        return self.add(document, self.now)
 
     async def _change(self, what: str, job_id: int, **changes: object) -> None:
         await asyncio.sleep(0)

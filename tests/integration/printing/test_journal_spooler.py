@@ -13,6 +13,40 @@ from tests.unit.printing.samples import REQUEST_ID, maker, request
 from tests.unit.printing.test_spooler import FakeClock
 
 
+async def test_slip_cut_off_by_a_power_cut_is_followed_by_one_marked_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POS_AGENT_ALLOW_VOLATILE", "1")
+    clock = FakeClock()
+    folder = tmp_path / "journal"
+    journal = await Journal.open(folder, terminal_id="t-demo-01", boot_id="b", clock=clock)
+    await journal.commit_refund(request(seq=0), maker().request_slips(request(seq=0))[1:])
+    job = await journal.next_print_job(with_results=False)
+    assert job is not None
+    await journal.record_job_started(job.job_id)
+    await journal.close()
+
+    async with running(tmp_path, monkeypatch) as till:
+        for _ in range(2):
+            journal = await Journal.open(folder, terminal_id="t-demo-01", boot_id="c", clock=clock)
+            spooler = Spooler(journal, till.printer, clock=clock, sink=lambda _: None, expiry_s=3600)
+            task = asyncio.create_task(spooler.run(), name="spooler-on-journal")
+            await till.sim.wait_slips(1, 15)
+            async with asyncio.timeout(15):
+                while await journal.unfinished_print_jobs():  # noqa: ASYNC110 - the journal tells of new jobs only
+                    await asyncio.sleep(0.01)
+            records = await journal.slips(REQUEST_ID)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await journal.close()
+        assert [(record.copy_no, record.outcome) for record in records] == [
+            (0, PrintOutcome.UNKNOWN),
+            (1, PrintOutcome.SENT_CLEAN),
+        ]
+        (slip,) = till.sim.slips
+        assert slip.text.count("重打印凭证 DUPLICATED COPY 1") == 2
+
+
 async def test_committed_refund_prints_both_slips_once_also_after_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
