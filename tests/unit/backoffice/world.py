@@ -5,12 +5,14 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import create_engine
 
 from backoffice import enrolment, review, sales
 from backoffice.config import AcquirerConfig, Config, ExecutionConfig
@@ -20,7 +22,8 @@ from backoffice.ingest.context import Context, Incoming, Reply
 from backoffice.ingest.receiver import Receiver
 from backoffice.review import Actor, Command
 from backoffice.store.database import Database
-from backoffice.store.schema import AuditLine, Base, ManualCase, OutboxRow, Refund, Sale
+from backoffice.store.schema import Account, AuditLine, Base, ManualCase, OutboxRow, Person, Refund, Sale
+from backoffice.web.auth import hash_password
 from pos_agent.domain.identifiers import make_refund_request_id
 from pos_agent.domain.refund import (
     Channel,
@@ -41,6 +44,23 @@ MERCHANT = "M1"
 ORDER = "8202611221832000000000000000001"
 PASSWORD = "correct horse battery"
 LOOKUP_KEY = b"k" * 32
+
+
+@cache
+def _password_hash() -> str:
+    """Hash once: argon2id is slow on purpose, and no test here is about that."""
+    return hash_password(PASSWORD)
+
+
+@cache
+def _empty_database() -> bytes:
+    """Return the file of a database with empty tables."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        engine = create_engine(f"sqlite:///{path}")
+        Base.metadata.create_all(engine)
+        engine.dispose()
+        return path.read_bytes()
 
 
 class FakeAdapter:
@@ -81,7 +101,6 @@ class World:
     def __init__(self, url: str, **review_settings: Any) -> None:
         self.now = START
         self.database = Database(url, pool=2)
-        Base.metadata.create_all(self.database.engine)
         self.config = Config(
             acquirers={
                 "simulated": AcquirerConfig(name="模拟收单", idempotent_by_number=True, settle_s=60, url="http://x"),
@@ -128,9 +147,10 @@ class World:
 
     def add_person(self, login: str, role: str, person_id: str | None = None) -> None:
         with self.database.writing() as session:
-            enrolment.add_person(
-                session, login=login, name=login.title(), role=role, password=PASSWORD, person_id=person_id
-            )
+            if session.get(Person, person_id or login) is None:
+                session.add(Person(person_id=person_id or login, name=login.title()))
+                session.flush()
+            session.add(Account(login=login, person_id=person_id or login, password_hash=_password_hash(), role=role))
 
     def map_operator(self, operator_no: str, person_id: str) -> None:
         with self.database.writing() as session:
@@ -258,12 +278,10 @@ class World:
 
 @contextmanager
 def make_world(folder: Path, **review_settings: Any) -> Iterator[World]:
-    world = World(f"sqlite:///{folder / 'world.db'}", **review_settings)
+    path = folder / "world.db"
+    path.write_bytes(_empty_database())
+    world = World(f"sqlite:///{path}", **review_settings)
     try:
         yield world
     finally:
         world.close()
-
-
-def as_json(message: msgspec.Struct) -> Any:
-    return msgspec.to_builtins(message)
