@@ -6,6 +6,7 @@ notice that nobody listens (0x10) or that we may not speak (0x80 and above).
 
 import asyncio
 import logging
+from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,10 +34,16 @@ NOBODY_S: Final = 1.0
 _MOST_LATE: Final = 64
 
 
+#: Rows of a backlog that share one attempt commit.
+_AHEAD: Final = 64
+_Key = tuple[str, str, int]
+
+
 @dataclass(slots=True)
 class _Flight:
     """A row that was published and not yet acknowledged by the back office."""
 
+    key: _Key
     deadline_s: float
     tries: int
     is_late: bool = False
@@ -52,6 +59,9 @@ class Uplink:
         self._clock = clock
         self._sink = sink
         self._flights: dict[int, _Flight] = {}
+        self._ready: deque[OutboxRow] = deque()
+        #: Acknowledged while the outbox was being read: what was read may still call them open.
+        self._landed: set[_Key] = set()
         self._wake = asyncio.Event()
         self._pause_until_s = 0.0
         self._pauses = 0
@@ -66,6 +76,7 @@ class Uplink:
     def reset(self) -> None:
         """The link changed: whatever was in flight may be lost; begin again at once."""
         self._flights.clear()
+        self._ready.clear()
         self._pause_until_s, self._pauses = 0.0, 0
         if self._link.is_connected and not self._link.is_proved:
             self._pause(PROBE_S)
@@ -73,6 +84,7 @@ class Uplink:
 
     def stand_by(self) -> None:
         """The back office went: offer nothing for a while, so that "surely not moved" stays true for new requests."""
+        self._ready.clear()
         self._pauses = 0
         self._pause(PROBE_S)
 
@@ -133,24 +145,40 @@ class Uplink:
         if now < self._pause_until_s:
             return []
         room = self._room()
-        if room <= 0:
+        if room <= 0 or not await self._refill(now):
             return []
+        rows = [self._ready.popleft() for _ in range(min(room, len(self._ready)))]
+        for row in rows:
+            tries = self._flights[row.row_id].tries + 1 if row.row_id in self._flights else 1
+            wait_s = min(ACK_TIMEOUT_CAP_S, ACK_TIMEOUT_S * 2 ** (tries - 1))
+            self._flights[row.row_id] = _Flight(_key(row), self._clock.monotonic_s() + wait_s, tries)
+        if rows and not self._link.is_present:
+            self._pause(PROBE_S)
+        return rows
+
+    async def _refill(self, now: float) -> bool:
+        """Make rows ready, their attempt committed; return whether there are any.
+
+        A backlog is made ready in blocks, so that its rows share one commit. Should the link go before they are sent,
+        their money is called unknown although it is not moved: the safe side.
+        """
+        if self._ready:
+            return True
+        self._landed.clear()
+        ahead = _AHEAD if self._link.is_present else 1
         try:
-            due = await self._journal.outbox_due(room + len(self._flights))
-            rows = [row for row in due if self._is_ready(row, now)][:room]
+            due = await self._journal.outbox_due(ahead + len(self._flights))
+            rows = [row for row in due if self._is_ready(row, now) and _key(row) not in self._landed][:ahead]
             if rows:
                 await self._journal.record_attempt([row.row_id for row in rows])
         except JournalError as error:
             _log.error("outbox cannot be read error=%s", error)
             self._pause(REFUSED_S)
-            return []
-        for row in rows:
-            tries = self._flights[row.row_id].tries + 1 if row.row_id in self._flights else 1
-            wait_s = min(ACK_TIMEOUT_CAP_S, ACK_TIMEOUT_S * 2 ** (tries - 1))
-            self._flights[row.row_id] = _Flight(self._clock.monotonic_s() + wait_s, tries)
-        if rows and not self._link.is_present:
-            self._pause(PROBE_S)
-        return rows
+            return False
+        if not self._link.is_connected:
+            return False
+        self._ready.extend(row for row in rows if _key(row) not in self._landed)
+        return bool(self._ready)
 
     def _judge_late(self, now: float) -> None:
         for flight in self._flights.values():
@@ -163,13 +191,10 @@ class Uplink:
         return flight is None or now >= flight.deadline_s
 
     def _room(self) -> int:
-        """Return how many rows may start; a half empty window is filled in one go, to share its commit."""
-        window = self._sender.window
+        """Return how many rows may start."""
         late = sum(flight.is_late for flight in self._flights.values())
-        free = window - (len(self._flights) - late)
-        if late > _MOST_LATE or not self._link.is_present:
-            return min(free, 1)
-        return free if free * 2 >= window else 0
+        free = self._sender.window - (len(self._flights) - late)
+        return min(free, 1) if late > _MOST_LATE or not self._link.is_present else free
 
     def _pause(self, first_s: float) -> None:
         pause_s = min(ACK_TIMEOUT_CAP_S, first_s * 2**self._pauses)
@@ -210,18 +235,33 @@ class Uplink:
     # -- answers ------------------------------------------------------------------------------------------------
 
     async def take_ack(self, ack: AppAckMessage) -> None:
-        """Apply the back office's ack and tell the workflow."""
+        """Apply the back office's ack and tell the workflow.
+
+        The place in the window is free at once: the journal keeps the order of calls, so that a look at the outbox that
+        follows sees the row cleared.
+        """
+        self._land((ack.refund_request_id, ack.kind, ack.rev))
         row = await self._journal.record_ack(ack)
         if row is None:
             self._count("ack_without_row")
-            return
-        was_in_flight = self._flights.pop(row.row_id, None) is not None
-        if was_in_flight:
-            self._link.prove()
-            self._pause_until_s, self._pauses = 0.0, 0
-        if row.status is OutboxStatus.HELD:
+        elif row.status is OutboxStatus.HELD:
             _log.error("row held row_id=%d cause=%s", row.row_id, row.cause)
             self._sink(RequestHeld(row.refund_request_id, row.cause))
         elif row.kind == MessageKind.REFUND_REQUEST:
             self._sink(RequestStored(row.refund_request_id))
+
+    def _land(self, key: _Key) -> None:
+        """Take an acknowledged row out of the window; an ack of something in flight proves that the office is there."""
+        self._landed.add(key)
+        row_id = next((row_id for row_id, flight in self._flights.items() if flight.key == key), None)
+        if row_id is not None:
+            del self._flights[row_id]
+            self._link.prove()
+            self._pause_until_s, self._pauses = 0.0, 0
+        elif any(_key(row) == key for row in self._ready):
+            self._ready = deque(row for row in self._ready if _key(row) != key)
         self.nudge()
+
+
+def _key(row: OutboxRow) -> _Key:
+    return row.refund_request_id, row.kind, row.rev
