@@ -92,7 +92,8 @@ class StatusWatch:
         if self._needs_asb:  # refused while off line by some printers: tried again
             self._needs_asb = await self._link.write(ENABLE_ASB) < len(ENABLE_ASB)
         await self.poll()
-        if self._profile.has_dle_eot and not self._profile.has_asb:
+        # ASB tells changes only: what stops a job is asked again in real time, lest a garbled report stop it for ever.
+        if self._profile.has_dle_eot and not (self._profile.has_asb and self._is_fine()):
             await self._ask_dle_eot()
         return self.status
 
@@ -136,10 +137,17 @@ class StatusWatch:
     async def _await_reply(self) -> int | None:
         deadline_s = asyncio.get_running_loop().time() + REPLY_TIMEOUT_S
         while asyncio.get_running_loop().time() < deadline_s:
-            for answer in self._reader.feed(await self._link.read(REPLY_READ_MS)):
-                if isinstance(answer, int):
-                    return answer
+            found = list(self._reader.feed(await self._link.read(REPLY_READ_MS)))
+            for facts in found:
+                if isinstance(facts, Facts) and self._profile.has_asb:
+                    self._merge(facts)
+            replies = [answer for answer in found if isinstance(answer, int)]
+            if replies:
+                return replies[0]
         return None
+
+    def _is_fine(self) -> bool:
+        return not self._facts.status(is_open=True).code
 
     def _merge(self, facts: Facts) -> None:
         self._facts = self._facts.merged(facts)

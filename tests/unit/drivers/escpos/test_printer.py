@@ -227,6 +227,47 @@ async def test_dle_eot_names_the_open_cover_where_the_profile_trusts_it() -> Non
     await bench.printer.close()
 
 
+async def test_garbled_asb_report_is_corrected_by_asking() -> None:
+    import msgspec
+
+    bench = Bench(msgspec.structs.replace(FAST, has_asb=True, has_dle_eot=True))
+    bench.link.answers = {
+        b"\x1da\xff": ASB_COVER,  # what a garbled answer may say
+        b"\x10\x04\x01": b"\x12",
+        b"\x10\x04\x02": b"\x12" + ASB_READY,
+        b"\x10\x04\x03": b"\x12",
+        b"\x10\x04\x04": b"\x1e",
+    }
+    await bench.printer.open()
+    await asyncio.wait_for(bench.printer.wait_ready(), 2)
+    assert bench.printer.status.cover_open is False
+    await bench.printer.close()
+
+
+async def test_printer_that_answers_no_dle_eot_is_ready_by_its_port_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    import msgspec
+
+    monkeypatch.setattr("drivers.escpos.status_watch.REPLY_TIMEOUT_S", 0.005)
+    bench = Bench(msgspec.structs.replace(FAST, has_dle_eot=True))
+    await bench.printer.open()
+    await asyncio.wait_for(bench.printer.wait_ready(), 2)
+    await bench.printer.close()
+
+
+async def test_opening_that_fails_half_way_leaves_the_link_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(FAST)
+
+    async def vanish() -> int | None:
+        bench.link.unplug()
+        raise OfflineError("printer", "gone")
+
+    monkeypatch.setattr(bench.link, "port_status", vanish)
+    with pytest.raises(OfflineError):
+        await bench.printer.open()
+    assert not bench.link.is_open
+    assert not bench.printer.status.is_online
+
+
 async def test_asb_refused_at_opening_is_enabled_later() -> None:
     import msgspec
 
