@@ -89,6 +89,7 @@ class Opener:
             raise
         if not done:
             self._abandon(job, must_run=must_run)
+            _log.warning("opener port=%s state=stuck", port)
             raise PortStuckError(f"{port} did not answer within {timeout_s:g} s")
         self._join(job)
         result: _T = job.future.result()
@@ -122,7 +123,6 @@ class Opener:
                 self._worker = None
                 if self._jobs:
                     self._start_worker()
-        _log.warning("opener port=%s state=stuck", job.port)
 
     @staticmethod
     def _discard_settled(job: _Job) -> None:
