@@ -144,8 +144,8 @@ SCREENS_20X4: Final[dict[str, tuple[str, str]]] = {
         "Find: scan own slip\nor last 6: {typed}~~{typed_end}\n{ok}=newest\n{esc}=menu {clr}=fix",
     ),
     "status": (
-        "{when} {amount}\n{state} {money}~~{money}\n{detail}\n{actions}",
-        "{when} {amount}\n{state}, {money}~~{money}\n{detail}\n{actions}",
+        "{when} {amount}~~{when_short} {amount}\n{state} {money}~~{money}\n{detail}\n{actions}",
+        "{when} {amount}~~{when_short} {amount}\n{state}, {money}~~{money}\n{detail}\n{actions}",
     ),
     "status_none": (
         "本机没有这笔申请\n\n\n{ok}=返回",

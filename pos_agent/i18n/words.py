@@ -120,7 +120,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "why.too_many": ("申请太多", "Too many requests"),
     # -- policy answers --------------------------------------------------------------------------------------------
     "policy.bad_amount": ("金额无效", "Amount not valid"),
-    "policy.over_remainder": ("超过可退 {left}", "Over what is left {left}"),
+    "policy.over_remainder": ("超过可退 {left}", "At most {left}"),
     "policy.past_window": ("超过退款期限({days}天)", "Over {days} days old"),
     "policy.over_limit": ("超过限额 {limit}", "Over limit {limit}"),
     "policy.reason_supervisor": ("此原因需主管授权", "Needs a supervisor"),

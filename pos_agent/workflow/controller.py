@@ -37,7 +37,9 @@ MISREADS: Final = 3
 #: Kinds that a hit in the local journal can change; for the others it is not asked.
 _JOURNAL_DECIDES: Final = frozenset(CodeKind) - {CodeKind.OWN_SLIP, CodeKind.CHANNEL_TRADE_NO, CodeKind.ORDER_NO}
 #: States that show journal facts.
-_LIVE: Final = frozenset({State.MENU, State.RESULT, State.STATUS, State.LAST, State.WITHDRAW, State.ANSWER})
+_LIVE: Final = frozenset(
+    {State.MENU, State.RESULT, State.STATUS, State.LAST, State.WITHDRAW, State.ANSWER, State.ANSWER_DIGITS, State.QUEUE}
+)
 #: States in which result slips may print.
 _RESULTS_PRINT: Final = frozenset({State.MENU, State.LOGIN, State.NO_OPERATORS, State.SAFE})
 _Handler = Callable[[Any], Awaitable[None]]
@@ -378,7 +380,7 @@ class Controller:
         self._is_stale = True
 
     async def _on_refund_changed(self, event: ev.RefundChanged) -> None:
-        self._situation.on_changed(event)
+        self._situation.on_changed(event, is_record_visible=self._machine.state in _LIVE - {State.MENU})
         self._is_stale = True
 
     async def _on_fact(self, _event: ev.Event) -> None:

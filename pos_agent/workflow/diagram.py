@@ -7,14 +7,17 @@ import sys
 from collections import defaultdict
 
 from pos_agent.workflow.rows import Next, Row
-from pos_agent.workflow.states import TIMEOUTS_S, State
+from pos_agent.workflow.states import TIMEOUTS_S, State, Trigger
 from pos_agent.workflow.table import TABLE
 
 _HEAD = """# Refund menu: states and transitions
 
 Generated from `pos_agent/workflow/table.py` by `python -m pos_agent.workflow.diagram`; do not edit.
-`(back)` is the state below an overlay. Rows that stay in their state and ignored rows are left out.
+`back` is the state below an overlay. Left out: rows that stay in their state, ignored rows, and FN, F1 and F2, which
+open FUNCTION, HELP and LAST over nearly every state before SAVING.
 """
+
+_OVERLAYS = frozenset({Trigger.FN, Trigger.F1, Trigger.F2})
 
 
 def diagram() -> str:
@@ -35,10 +38,13 @@ def _timeout(state: State) -> str:
 def _moves() -> dict[tuple[str, str], list[str]]:
     moves: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in TABLE:
-        if row.ignored or row.next in (Next.STAY, row.state):
+        if (
+            row.ignored
+            or row.next in (Next.STAY, row.state)
+            or (row.trigger in _OVERLAYS and row.next is not Next.BACK)
+        ):
             continue
-        target = "(back)" if row.next is Next.BACK else str(row.next.value)
-        moves[(row.state.value, "back" if target == "(back)" else target)].append(_label(row))
+        moves[(row.state.value, str(row.next.value))].append(_label(row))
     return moves
 
 

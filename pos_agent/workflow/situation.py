@@ -81,11 +81,11 @@ class Situation:
         slips = self.facts.slips
         self.facts.slips = SlipFacts(outcomes=slips.outcomes, waiting=slips.waiting, paused_code=code)
 
-    def on_changed(self, event: RefundChanged) -> None:
-        """Remember news that nobody has on the screen."""
+    def on_changed(self, event: RefundChanged, *, is_record_visible: bool) -> None:
+        """Remember news that nobody has on the screen; `is_record_visible`: the state shows a request at all."""
         update = event.update
         is_news = update.state in FINAL_STATES or update.state in (RefundState.NEED_INFO, RefundState.ABNORMAL)
-        if not is_news or self._is_shown(update.refund_request_id):
+        if not is_news or (is_record_visible and self._is_shown(update.refund_request_id)):
             return
         others = tuple(number for number in self.facts.notices if number != update.refund_request_id)
         self.facts.notices = (*others, update.refund_request_id)[-MAX_NOTICES:]

@@ -61,9 +61,10 @@ def _login() -> list[Row]:
 
 def _resume() -> list[Row]:
     state = S.RESUME
-    points = sorted(set(RESUME_POINTS.values()), key=lambda point: point.value)
+    points = sorted(set(RESUME_POINTS.values()) - {S.SALE}, key=lambda point: str(point.value))
     return [
         *[go(state, T.ENTER, point, do.resume, when=on.resumes_at(point)) for point in points],
+        go(state, T.ENTER, S.SALE, do.resume),
         *[go(state, trigger, S.MENU, do.drop_offered) for trigger in (T.CANCEL, T.TIMEOUT)],
         *no_scan(state),
         *ignore(state, (T.CLEAR,), "ENTER resumes, CANCEL drops"),

@@ -174,6 +174,7 @@ def record_values(scene: Scene, record: RefundRecord) -> Values:
         "upload": upload_text(scene, record),
         "customer": scene.say(customer_key(record)),
         "when": scene.say("status.when" if scene.state is State.LAST else "status.at", time=f"{created:%H:%M}"),
+        "when_short": f"{created:%H:%M}",
         "when_long": f"{created:%m-%d %H:%M}",
         "actions": _actions(scene, record),
         "question": (record.update.question or "") if record.update is not None else "",
@@ -189,9 +190,10 @@ def _reason(scene: Scene, record: RefundRecord) -> str:
 
 def _actions(scene: Scene, record: RefundRecord) -> str:
     names = [*(_own_actions(scene, record)), "action.copy"]
+    closing = [] if "action.answer" in names else ["action.close"]
     if scene.columns < 40:
         return "  ".join(scene.say(name) for name in [*names, "action.next"][:3])
-    return "  ".join(scene.say(name) for name in [*names, "action.older", "action.close"])
+    return "  ".join(scene.say(name) for name in [*names, "action.older", *closing])
 
 
 def _own_actions(scene: Scene, record: RefundRecord) -> list[str]:
