@@ -87,7 +87,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     has_asb: bool = False
     has_dle_eot: bool = False
     tier: Tier = Tier.SENT
-    speed_mm_s: int = 80
+    speed_mm_s: float = 80
     cut_s: float = 0.5
     buffer_bytes: int = 4096
     chunk_bytes: int = 4096

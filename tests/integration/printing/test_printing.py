@@ -89,6 +89,7 @@ async def test_paper_out_before_the_job_prints_the_original_after_refill(
 ) -> None:
     spec = PrinterSpec(nak_when_offline=is_nak_when_offline)
     async with running(tmp_path, monkeypatch, spec=spec) as till:
+        await till.until(lambda: till.codes() == [""])
         till.sim.set_fault("paper_end")
         till.add(SLIPS[1])
         await till.until(lambda: till.pauses() == ["EPTR_REC_EMPTY"])
