@@ -126,6 +126,10 @@ class Broker:
             persistence_dir=f"{self.folder}/data/",
             user="root" if os.getuid() == 0 else "mosquitto",
         )
+        self.launch(conf)
+
+    def launch(self, conf: str) -> None:
+        """Start with a configuration and wait until it runs."""
         (self.folder / "mosquitto.conf").write_text(conf)
         with (self.folder / "mosquitto.log").open("wb") as log:
             self.process = subprocess.Popen(

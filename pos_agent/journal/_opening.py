@@ -23,7 +23,7 @@ def opener(
     """Return what the writer thread runs first."""
 
     def run() -> Databases:
-        journal = _open_journal(folder, at)
+        journal = _open_journal(folder, at, is_owner=is_owner)
         try:
             with _errors.translating():
                 if is_owner:
@@ -36,7 +36,7 @@ def opener(
     return run
 
 
-def _open_journal(folder: Path, at: datetime) -> sqlite3.Connection:
+def _open_journal(folder: Path, at: datetime, *, is_owner: bool) -> sqlite3.Connection:
     _storage.refuse_after_set_aside(folder)
     path = folder / _storage.JOURNAL_FILE
     wal = folder / (_storage.JOURNAL_FILE + "-wal")
@@ -46,6 +46,8 @@ def _open_journal(folder: Path, at: datetime) -> sqlite3.Connection:
     try:
         return _connected(path, is_checked=is_checked)
     except JournalCorruptError as error:
+        if not is_owner:  # the daemon may have it open
+            raise
         target = _storage.set_aside(folder, at)
         raise JournalCorruptError(f"{error}; set aside as {target.name}") from error
 

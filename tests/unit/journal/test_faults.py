@@ -109,6 +109,13 @@ async def test_foreign_file_is_set_aside(tmp_path: Path, clock: ManualClock, con
     assert aside.read_bytes() == content
 
 
+async def test_command_beside_the_daemon_never_sets_aside(tmp_path: Path, clock: ManualClock) -> None:
+    (tmp_path / "journal.db").write_bytes(b"\0" * 8192)
+    with pytest.raises(JournalCorruptError):
+        await Journal.open(tmp_path, terminal_id=TERMINAL_ID, boot_id="b", clock=clock, is_owner=False)
+    assert (tmp_path / "journal.db").exists()
+
+
 async def test_newer_journal_is_refused_and_left_alone(tmp_path: Path, clock: ManualClock) -> None:
     await (await open_journal(tmp_path, clock)).close()
     with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
