@@ -58,6 +58,8 @@ def _joined(columns: list[int]) -> list[tuple[int, int]]:
 
 def _cells(line: str) -> list[str]:
     """Return one string a cell; the right half of a wide character is empty."""
+    if line.isascii():
+        return list(line)
     cells: list[str] = []
     for character in line:
         cells.append(character)

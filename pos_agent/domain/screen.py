@@ -21,16 +21,33 @@ class Screen(msgspec.Struct, frozen=True):
     is_wide: bool = False
 
 
+class _CellWidths(dict[str, int]):
+    """Width by character, looked up in the Unicode table once: a key's echo measures some hundred characters."""
+
+    def __missing__(self, character: str) -> int:
+        width = 2 if east_asian_width(character) in "WF" else 1
+        if len(self) < _MAX_KNOWN_WIDTHS:
+            self[character] = width
+        return width
+
+
+#: More characters than all our words have; a hostile text cannot make the table grow.
+_MAX_KNOWN_WIDTHS = 4096
+_WIDTHS = _CellWidths()
+
+
 def cell_width(text: str) -> int:
     """Return how many cells `text` takes: Han and full-width characters two, others one."""
-    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+    return len(text) if text.isascii() else sum(map(_WIDTHS.__getitem__, text))
 
 
 def clip(text: str, columns: int) -> str:
     """Return the longest prefix of `text` that fits into `columns` cells."""
+    if text.isascii():
+        return text[: max(0, columns)]
     used = 0
     for index, character in enumerate(text):
-        used += 2 if east_asian_width(character) in "WF" else 1
+        used += _WIDTHS[character]
         if used > columns:
             return text[:index]
     return text
@@ -38,8 +55,11 @@ def clip(text: str, columns: int) -> str:
 
 def pad(text: str, columns: int) -> str:
     """Return `text` clipped and padded with spaces to exactly `columns` cells."""
-    clipped = clip(text, columns)
-    return clipped + " " * (columns - cell_width(clipped))
+    width = cell_width(text)
+    if width > columns:
+        text = clip(text, columns)
+        width = cell_width(text)
+    return text + " " * (columns - width)
 
 
 def make_screen(lines: list[str], *, columns: int, rows: int, view: str = "", is_wide: bool = False) -> Screen:
