@@ -172,3 +172,22 @@ async def test_supervisor_without_devices_runs_until_cancelled() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_supervisor_close_that_fails_is_logged_and_the_device_is_opened_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = FakeDevice(DeviceName.SCANNER)
+
+    async def fail() -> None:
+        raise ValueError("bug in close")
+
+    monkeypatch.setattr(device, "close", fail)
+    async with _running(DeviceSupervisor([device], sink=lambda _: None, retry_s=0.01)):
+        await until(lambda: device.is_open)
+        device.unplug()
+        device.plug()
+        await until(lambda: device.open_count >= 2)
+
+    assert "close failed" in caplog.text
+    assert "bug in close" in caplog.text
