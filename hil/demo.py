@@ -86,6 +86,9 @@ class _Demo:
             operator_size=self._options.display,
             locale=self._options.locale,
             paper_speed=FAST_PAPER if is_fast else 1.0,
+            log_level=self._options.log_level,
+            pin_digits=self._options.pin_digits,
+            is_spied=self._options.spy,
         )
         wanted: Path = self._options.state_dir
         for index in range(1, _MAX_BENCHES + 1):

@@ -26,14 +26,23 @@ def find_mosquitto() -> str:
 
 
 class Broker:
-    """The broker process of the bench, and what a network can do to it."""
+    """The broker process of the bench, and what a network can do to it.
 
-    def __init__(self, folder: Path, *, port: int, pki: Pki, log_path: Path) -> None:
+    Args:
+        folder: Of its configuration and what it keeps.
+        port: On loopback.
+        pki: Its certificate.
+        log_path: Its log.
+        extra_acl: Added to the shipped ACL.
+    """
+
+    def __init__(self, folder: Path, *, port: int, pki: Pki, log_path: Path, extra_acl: str = "") -> None:
         self.port = port
         self.url = f"mqtts://127.0.0.1:{port}"
         self.mode = "down"
         self._folder = folder
         self._pki = pki
+        self._extra_acl = extra_acl
         self._process = ManagedProcess("mosquitto", log_path)
 
     @property
@@ -56,7 +65,7 @@ class Broker:
             "user": "root" if os.geteuid() == 0 else "",
         }
         acl = Template((_TEMPLATES / "acl").read_text("utf-8")).safe_substitute(values)
-        (self._folder / "acl").write_text(acl, "utf-8")
+        (self._folder / "acl").write_text(acl + self._extra_acl, "utf-8")
         (self._folder / "acl").chmod(0o600)
         text = Template((_TEMPLATES / "mosquitto.conf").read_text("utf-8")).safe_substitute(values)
         if not values["user"]:

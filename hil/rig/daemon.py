@@ -50,10 +50,17 @@ class Daemon:
         devices: What it opens.
         operators: Whom `prepare` creates.
         paper_speed: How many times faster than real paper moves.
+        log_level: INFO or DEBUG.
     """
 
     def __init__(
-        self, state_dir: Path, *, devices: DeviceSet, operators: tuple[Operator, ...], paper_speed: float
+        self,
+        state_dir: Path,
+        *,
+        devices: DeviceSet,
+        operators: tuple[Operator, ...],
+        paper_speed: float,
+        log_level: str = "INFO",
     ) -> None:
         self.operators = operators
         self.is_powered = False
@@ -65,6 +72,7 @@ class Daemon:
         self._clock_path = state_dir / "clock"
         self._shipped_dir = state_dir / "config"
         self._paper_speed = paper_speed
+        self._log_level = log_level
         self._log_path = state_dir / "logs" / "daemon.log"
         self._process = ManagedProcess("pos_agent", self._log_path)
 
@@ -118,7 +126,7 @@ class Daemon:
             **self._clock_environment(),
         }
         command = [sys.executable, "-m", "pos_agent", "run", "--config", str(self._config_path)]
-        command += ["--data-dir", str(self._shipped_dir)]
+        command += ["--data-dir", str(self._shipped_dir), "--log-level", self._log_level]
         self._process.spawn(command, env=environment)
         self.is_powered = True
 

@@ -18,10 +18,10 @@ class Operator(msgspec.Struct, frozen=True):
     pin: str
 
 
-def random_pin() -> str:
-    """Return four digits that no list of well-known PINs holds: all different, no run."""
+def random_pin(length: int = 4) -> str:
+    """Return digits that no list of well-known PINs holds: the first four all different, no run."""
     while True:
-        digits = [secrets.randbelow(10) for _ in range(4)]
+        digits = [secrets.randbelow(10) for _ in range(length)]
         steps = {b - a for a, b in itertools.pairwise(digits)}
-        if len(set(digits)) == 4 and steps not in ({1}, {-1}):
+        if len(set(digits[:4])) == 4 and steps not in ({1}, {-1}):
             return "".join(map(str, digits))

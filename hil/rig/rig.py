@@ -23,6 +23,9 @@ from hil.rig.ports import free_port, socket_folder
 TERMINAL_ID = "t-demo-01"
 #: Common names of the back office's certificates: one for each role and worker (D15).
 WORKERS = ("bo-1",)
+#: A client that may do everything at the broker, and so stands for a broker in the wrong hands (D15). Tests only.
+SPY = "spy-1"
+_SPY_ACL = f"\nuser {SPY}\ntopic readwrite #\n"
 
 
 class RigOptions(msgspec.Struct, frozen=True):
@@ -32,11 +35,17 @@ class RigOptions(msgspec.Struct, frozen=True):
         operator_size: ``40x12`` or ``20x4``.
         locale: Language at start.
         paper_speed: How many times faster than a real printer; 1 = real.
+        log_level: Of the daemon.
+        pin_digits: Length of the operators' PINs, at least 4.
+        is_spied: The broker lets `SPY` do everything.
     """
 
     operator_size: str = "40x12"
     locale: str = "zh-CN"
     paper_speed: float = 1.0
+    log_level: str = "INFO"
+    pin_digits: int = 4
+    is_spied: bool = False
 
 
 class StateBusyError(RuntimeError):
@@ -59,10 +68,11 @@ class Rig:
         self._lock_file = _claim(self.state_dir)
         folder = socket_folder(self.state_dir)
         self._socket_folder = folder
-        self.pki = make_pki(self.state_dir / "pki", terminal_id=TERMINAL_ID, worker_names=WORKERS)
+        names = (*WORKERS, SPY) if options.is_spied else WORKERS
+        self.pki = make_pki(self.state_dir / "pki", terminal_id=TERMINAL_ID, worker_names=names)
         self.operators = (
-            Operator("01", "王芳", "cashier", random_pin()),
-            Operator("02", "李强", "supervisor", random_pin()),
+            Operator("01", "王芳", "cashier", random_pin(options.pin_digits)),
+            Operator("02", "李强", "supervisor", random_pin(options.pin_digits)),
         )
         self.devices = DeviceSet(
             folder,
@@ -75,6 +85,7 @@ class Rig:
             port=free_port(),
             pki=self.pki,
             log_path=self.state_dir / "logs" / "broker.log",
+            extra_acl=_SPY_ACL if options.is_spied else "",
         )
         self.acquirer = Acquirer(self.state_dir, port=free_port())
         self.back_office = BackOffice(
@@ -87,7 +98,11 @@ class Rig:
             operators=self.operators,
         )
         self.daemon = Daemon(
-            self.state_dir, devices=self.devices, operators=self.operators, paper_speed=options.paper_speed
+            self.state_dir,
+            devices=self.devices,
+            operators=self.operators,
+            paper_speed=options.paper_speed,
+            log_level=options.log_level,
         )
         self.faults = Faults(self.devices, self.changes)
 
