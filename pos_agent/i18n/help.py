@@ -51,7 +51,7 @@ HELP: Final[dict[str, tuple[tuple[str, str], tuple[str, str], tuple[str, str]]]]
         ("提交后可查询撤回", "Withdraw: MENU 2"),
     ),
     "not_saved": (("没保存", "not saved"), ("确认键再试一次", "OK tries again"), ("不行就报修", "else call service")),
-    "find": (("查询", "find"), ("扫小票或输末6位", "Scan slip or 6 digits"), ("确认看最近一笔", "OK=newest")),
+    "find": (("查询", "find"), ("扫小票或输末6位", "Scan, or 6 digits"), ("确认看最近一笔", "OK=newest")),
     "no_lookup_hash": (
         ("没应答", "no answer"),
         ("按1再试一次", "Press 1 to retry"),

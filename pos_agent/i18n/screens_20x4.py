@@ -8,8 +8,8 @@ from typing import Final
 
 SCREENS_20X4: Final[dict[str, tuple[str, str]]] = {
     "safe": (
-        "本机暂停退款 {code}\n{sentence}\n请联系技术人员\n{link}\t{time}",
-        "REFUNDS OFF {code}\n{sentence}\nCall a technician\n{link}\t{time}",
+        "暂停退款 {code}\n{sentence}\n请联系技术人员\n{link}\t{time}",
+        "NO REFUND {code}\n{sentence}\nCall a technician\n{link}\t{time}",
     ),
     "no_operators": (
         "还没有操作员\n请技术人员运行:\npos-agent operator\n  add --help",

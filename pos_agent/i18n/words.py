@@ -131,7 +131,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "refused.past_window": ("超过退款期限({days}天)", "Over {days} days old"),
     "refused.nothing_left": ("已全部退完或在退", "Nothing left"),
     "refused.training": ("演示单,不能退款", "Training sale"),
-    "refused.not_training": ("演示模式不退真单", "Real sale in training"),
+    "refused.not_training": ("演示模式不退真单", "Training: real sale"),
     "refused.terminated": ("该机构支付业务已终止", "Acquirer has ended"),
     "refused.not_paid": ("这笔交易没有付款", "Sale was not paid"),
     "refused.in_progress": ("已有退款在处理", "Refund under way"),

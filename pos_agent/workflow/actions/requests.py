@@ -21,7 +21,7 @@ def open_notice(context: Context, i: Input, _r: Rules) -> list[fx.Effect]:
 
 def open_newest(context: Context, _i: Input, _r: Rules) -> list[fx.Effect]:
     """Show the newest request."""
-    context.browse, context.typed = 0, ""
+    context.browse = 0
     return [fx.OpenRequest(index=0)]
 
 
