@@ -42,7 +42,8 @@ def make_parser() -> argparse.ArgumentParser:
     demo.add_argument("--acquirer", default="simulated", help="acquirer id of the sales (%(default)s)")
     demo.add_argument("--terminal", default="", help="terminal id of the sales; default = none")
     _add_groups(commands, common)
-    commands.add_parser("version", help="print the version")
+    version = commands.add_parser("version", help="print the version")
+    version.add_argument("--json", action="store_true", help="print JSON for machines")
     return parser
 
 

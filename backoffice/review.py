@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from backoffice.ingest.context import Context
 from backoffice.ingest.requests import sale_facts
-from backoffice.ledger import Sums, sums
+from backoffice.ledger import Sums, lock_sale, sums
 from backoffice.refunds import bind_sale, lock_refund, move, request_of, touch
 from backoffice.rules import has_rank, levels_needed, refuse_amount, refuse_sale
 from backoffice.states import State
-from backoffice.store.schema import Decision, Refund
+from backoffice.store.schema import Decision, Refund, Sale
 from pos_agent.domain.refund import RefundType
 from pos_agent.i18n.backoffice import text
 
@@ -77,8 +77,6 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 def shown_now(session: Session, refund: Refund) -> Shown:
     """Return what a page shows now."""
-    from backoffice.store.schema import Sale  # noqa: PLC0415
-
     sale = session.get(Sale, refund.sale_id) if refund.sale_id else None
     totals = sums(session, sale) if sale else Sums(0, 0, 0, 0)
     return Shown(refund.version, totals.paid_minor, totals.refunded_minor, totals.reserved_minor)
@@ -94,8 +92,6 @@ def decide(session: Session, context: Context, actor: Actor, request_id: str, co
     refund = lock_refund(session, request_id)
     if refund is None:
         raise DecisionError("not_found", 404)
-    if refund.sale_id is None and command.kind == APPROVE:
-        bind_sale(session, refund)
     now = shown_now(session, refund)
     if command.shown != now:
         raise StaleError(str(command.shown), str(now))
@@ -113,6 +109,15 @@ def decide(session: Session, context: Context, actor: Actor, request_id: str, co
         case _:
             raise DecisionError("not_now", 422, f"kind={command.kind}")
     return refund
+
+
+def bind(session: Session, request_id: str) -> bool:
+    """Look again for the sale of a request that came before its sale was imported; True if it has one now (F1).
+
+    Done when the request is opened, so that the page shows the sums that a decision names.
+    """
+    refund = lock_refund(session, request_id)
+    return refund is not None and bind_sale(session, refund) is not None
 
 
 def _record(session: Session, context: Context, actor: Actor, refund: Refund, command: Command) -> None:
@@ -185,7 +190,7 @@ def _approve(session: Session, context: Context, actor: Actor, refund: Refund, c
 
 def _check_sale(session: Session, context: Context, refund: Refund) -> None:
     """Check the remainder again, under the lock (D9)."""
-    sale = bind_sale(session, refund)
+    sale = lock_sale(session, refund.sale_id) if refund.sale_id else None
     if sale is None:
         raise DecisionError("no_sale")
     if sale.is_frozen:

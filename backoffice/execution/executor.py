@@ -4,8 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from backoffice.execution import answers, lease, steps
 from backoffice.execution.contract import Adapter, RefundOrder
 from backoffice.ingest.context import Context
@@ -40,6 +38,7 @@ class Executor:
         self._adapters = adapters
         self._holder = holder
         self._wake = asyncio.Event()
+        self._is_recovery_due = True
         self._on_changed = on_changed
 
     def wake(self) -> None:
@@ -62,11 +61,11 @@ class Executor:
             await asyncio.shield(self._database.write(lambda session: lease.release(session, self._holder)))
 
     async def _round_safely(self) -> float:
-        """Run one round; a database that is away is tried again after a third of the lease."""
+        """Run one round; after a failure, such as a database that is away, try again after a third of the lease."""
         lease_s = self._context.config.execution.lease_s
         try:
             due_s = await self.round()
-        except SQLAlchemyError:
+        except Exception:  # noqa: BLE001 - supervisor: whatever failed, the next round recovers and goes on
             _log.exception("executor round failed")
             return lease_s / 3
         return lease_s / 3 if due_s is None else min(due_s, lease_s / 3)
@@ -80,11 +79,14 @@ class Executor:
         )
         if holding is lease.Holding.NOT_OURS:
             return None
-        if holding is lease.Holding.TAKEN:
+        if holding is lease.Holding.TAKEN or self._is_recovery_due:
             found = await database.write(lambda session: steps.recover(session, context))
             if found:
                 _log.warning("found open attempts count=%d", found)
+        # Stays set if this round fails: an attempt whose answer was not recorded is open, as after a crash.
+        self._is_recovery_due = True
         worked = await self._execute() + await self._query()
+        self._is_recovery_due = False
         if worked:
             self._on_changed()
             return 0.0

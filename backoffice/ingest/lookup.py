@@ -13,6 +13,9 @@ from pos_agent.domain.sale import LookUpOutcome, LookUpResult, SaleLine
 from pos_agent.domain.sale import Sale as SalePicture
 from pos_agent.protocol.messages import SaleAnswerMessage, SaleLookUpMessage
 
+#: Codes that tills have no sentence of their own for.
+_TILL_CODES = {"no_online_refund": "other"}
+
 
 def answer(session: Session, context: Context, terminal: Terminal, message: SaleLookUpMessage) -> SaleAnswerMessage:
     """Answer one question, bound to its lookup id."""
@@ -38,7 +41,7 @@ def _describe(session: Session, context: Context, sale: Sale, lookup_id: str) ->
             lookup_id=lookup_id,
             outcome=LookUpOutcome.REFUSED,
             sale=picture,
-            code=refusal.code,
+            code=_TILL_CODES.get(refusal.code, refusal.code),
             parameters=refusal.parameters,
         )
     return LookUpResult(lookup_id=lookup_id, outcome=LookUpOutcome.FOUND, sale=picture)

@@ -13,7 +13,7 @@ from backoffice.ledger import find_sale, lock_sale, refunds_of_sale, sums
 from backoffice.refunds import alarm, announce, current_epoch, move
 from backoffice.rules import EarlierRefund, Facts, SaleFacts, Verdict, judge
 from backoffice.states import FINAL, State
-from backoffice.store.schema import Message, Operator, Person, Refund, Sale, Terminal
+from backoffice.store.schema import EventRow, Message, Operator, Person, Refund, Sale, Terminal
 from pos_agent.domain.identifiers import is_refund_request_id
 from pos_agent.domain.money import MAX_AMOUNT_MINOR
 from pos_agent.domain.refund import RefundRequest
@@ -117,8 +117,6 @@ def _alarm_conflict(
     session: Session, context: Context, terminal: Terminal, request: RefundRequest, digest: str
 ) -> None:
     event_id = f"conflict-{request.refund_request_id}-{digest[:12]}"
-    from backoffice.store.schema import EventRow  # noqa: PLC0415
-
     if session.get(EventRow, event_id) is None:
         data = {"terminal_id": terminal.terminal_id, "refund_request_id": request.refund_request_id}
         alarm(session, event_id, "id_conflict", now=context.now, data=data)

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from backoffice import review
 from backoffice.review import Command, DecisionError, Shown, StaleError
 from backoffice.states import State
-from backoffice.web import auth, facts, gate
+from backoffice.web import auth, desk_facts, facts, gate
 from pos_agent.i18n.backoffice import text
 
 
@@ -93,7 +93,7 @@ async def get_request(request: Request) -> Response:
     """Return one request."""
     session_of = await gate.signed_in(request)
     desk, request_id = gate.desk_of(request), request.path_params["request_id"]
-    found = await desk.database.read(lambda db: facts.detail(db, desk.context, session_of.actor, request_id))
+    found = await desk_facts.open_request(desk.database, desk.context, session_of.actor, request_id)
     return Json(found) if found else problem("not_found", HTTPStatus.NOT_FOUND)
 
 

@@ -3,12 +3,23 @@
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from backoffice.review import Actor, approvers
+from backoffice.ingest.context import Context
+from backoffice.review import Actor, approvers, bind
 from backoffice.rules import has_rank
+from backoffice.store.database import Database
 from backoffice.store.schema import EventRow, ManualCase, OutboxRow, Person, Refund, RefusedBytes, Terminal
-from backoffice.web.facts import summary
+from backoffice.web.facts import Detail, detail, summary
 
 _LATEST = 30
+
+
+async def open_request(database: Database, context: Context, actor: Actor, request_id: str) -> Detail | None:
+    """Return a request for a page; one whose sale was unknown is looked up again first (F1)."""
+    found = await database.read(lambda session: detail(session, context, actor, request_id))
+    if found is None or found.sale is not None or found.is_final:
+        return found
+    await database.write(lambda session: bind(session, request_id))
+    return await database.read(lambda session: detail(session, context, actor, request_id))
 
 
 def open_cases(session: Session, actor: Actor) -> list[dict[str, object]]:
@@ -51,7 +62,9 @@ def refused(session: Session) -> list[RefusedBytes]:
 def terminals(session: Session) -> list[dict[str, object]]:
     """Return all tills with the number of states they have not acknowledged."""
     counted = select(OutboxRow.terminal_id, func.count()).group_by(OutboxRow.terminal_id)
-    waiting: dict[str, int] = dict(session.execute(counted).tuples().all())
+    waiting: dict[str, int] = {}
+    for terminal_id, count in session.execute(counted):
+        waiting[terminal_id] = count
     return [
         {
             "terminal_id": terminal.terminal_id,

@@ -109,7 +109,7 @@ async def _request_page(
     request: Request, session: auth.SignedIn, *, error: DecisionError | None = None, seen: Shown | None = None
 ) -> Response:
     desk, request_id = gate.desk_of(request), request.path_params["request_id"]
-    found = await desk.database.read(lambda db: facts.detail(db, desk.context, session.actor, request_id))
+    found = await desk_facts.open_request(desk.database, desk.context, session.actor, request_id)
     if found is None:
         raise DecisionError("not_found", HTTPStatus.NOT_FOUND)
     status = error.status if error else HTTPStatus.OK

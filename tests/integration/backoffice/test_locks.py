@@ -1,0 +1,180 @@
+"""The lock on the sale, with real threads, on both databases (D9, I2; trust.md 4)."""
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from backoffice import review
+from backoffice.execution import steps
+from backoffice.review import Actor, Command, DecisionError
+from backoffice.store.database import upgrade
+from backoffice.store.schema import Refund
+from pos_agent.protocol.messages import AckStatus
+from tests.unit.backoffice.world import World, make_world
+
+THREADS = 6
+
+
+def _find_postgresql() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+def _as_nobody(*command: str) -> list[str]:
+    """PostgreSQL refuses to run as root: then it runs as nobody."""
+    if os.getuid() != 0:
+        return list(command)
+    return [str(shutil.which("setpriv")), "--reuid=65534", "--regid=65534", "--clear-groups", *command]
+
+
+def _call(command: list[str], *, folder: Path) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    """A private cluster on a Unix socket; gone after the module."""
+    binaries = _find_postgresql()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed")
+    folder = Path(mkdtemp(prefix="pg-", dir="/tmp"))
+    if os.getuid() == 0:
+        os.chown(folder, 65534, 65534)
+    data = folder / "data"
+    initdb = _as_nobody(
+        str(binaries / "initdb"), "-D", str(data), "-A", "trust", "-U", "pos", "-E", "UTF8", "--no-sync"
+    )
+    _call(initdb, folder=folder)
+    control = str(binaries / "pg_ctl")
+    options = f"-k {folder} -c listen_addresses= -c max_connections=40"
+    start = _as_nobody(control, "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
+    _call(start, folder=folder)
+    try:
+        yield f"postgresql://pos@/postgres?host={folder}"
+    finally:
+        _call(_as_nobody(control, "-D", str(data), "-m", "immediate", "stop"), folder=folder)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    if request.param == "sqlite":
+        with make_world(tmp_path, max_requests_per_hour=1000) as made:
+            yield made
+        return
+    url = str(request.getfixturevalue("postgresql"))
+    _empty(url)
+    upgrade(url)
+    made = World(url, max_requests_per_hour=1000)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def _empty(url: str) -> None:
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+
+
+def _race(*work: Callable[[], object]) -> list[object]:
+    """Run all at once; returns results and errors in order."""
+    results: list[object] = [None] * len(work)
+    gate = threading.Barrier(len(work))
+
+    def run(index: int) -> None:
+        gate.wait(10)
+        try:
+            results[index] = work[index]()
+        except DecisionError as error:
+            results[index] = error
+
+    threads = [threading.Thread(target=run, args=(index,), name=f"racer-{index}") for index in range(len(work))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return results
+
+
+def _open_minor(world: World) -> int:
+    states = {"held", "reviewing", "need_info", "approved", "executing", "unknown", "succeeded"}
+    return sum(row.amount_minor for row in world.rows(Refund) if row.state in states)
+
+
+def test_i2_requests_racing_for_one_sale_never_reserve_more_than_was_paid(world: World) -> None:
+    requests = [world.request(amount_minor=5000 + number) for number in range(THREADS)]
+    results = _race(*[lambda request=request: world.submit(request) for request in requests])
+    assert [getattr(result, "status", result) for result in results] == [AckStatus.STORED] * THREADS
+    assert _open_minor(world) <= 12800
+    states = sorted(row.state for row in world.rows(Refund))
+    assert states == ["rejected"] * (THREADS - 2) + ["reviewing"] * 2
+
+
+def test_one_request_racing_with_itself_is_stored_once(world: World) -> None:
+    request = world.request()
+    results = _race(*[lambda: world.submit(request)] * THREADS)
+    statuses = sorted(str(getattr(result, "status", result)) for result in results)
+    assert statuses == ["duplicate"] * (THREADS - 1) + ["stored"]
+    assert len(world.rows(Refund)) == 1
+
+
+def test_two_reviewers_racing_on_one_page_decide_once(world: World) -> None:
+    request = world.request()
+    world.submit(request)
+    with world.database.reading() as session:
+        found = session.get(Refund, request.refund_request_id)
+        assert found is not None
+        shown = review.shown_now(session, found)
+
+    def decide(person: str, kind: str) -> str:
+        command = Command(kind=kind, shown=shown, reason="r")
+        with world.database.writing() as session:
+            return review.decide(
+                session, world.context, Actor(person, person, "manager"), request.refund_request_id, command
+            ).state
+
+    results = _race(lambda: decide("li", "approve"), lambda: decide("wang", "reject"))
+    assert sum(isinstance(result, str) for result in results) == 1
+    assert sum(isinstance(result, review.StaleError) for result in results) == 1
+
+
+def test_i1_executors_racing_for_one_refund_claim_it_once(world: World) -> None:
+    request_id = world.approved()
+
+    def claim() -> object:
+        with world.database.writing() as session:
+            return steps.claim(session, world.context, request_id, None)
+
+    results = _race(*[claim] * THREADS)
+    assert sum(result is not None for result in results) == 1
+    assert world.refund(request_id).attempt == 1
+
+
+def test_two_refunds_of_one_sale_racing_to_execute_start_one(world: World) -> None:
+    request_ids = [world.approved(amount_minor=amount) for amount in (100, 200)]
+
+    def claim(request_id: str) -> object:
+        with world.database.writing() as session:
+            return steps.claim(session, world.context, request_id, None)
+
+    results = _race(*[lambda request_id=request_id: claim(request_id) for request_id in request_ids])
+    assert sum(result is not None for result in results) == 1
+
+
+async def test_whole_refund_runs_on_this_database(world: World) -> None:
+    request_id = world.approved()
+    await world.run_until(request_id, "succeeded")
+    assert world.adapter.moved == {request_id: 12800}
+    assert [line.number for line in world.trail(request_id)] == [1, 2, 3, 4]
