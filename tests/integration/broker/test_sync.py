@@ -11,8 +11,9 @@ from pos_agent.domain.events import LinkChanged, LookUpAnswered, RefundChanged, 
 from pos_agent.domain.refund import OriginalReference, ReferenceKind, RefundState
 from pos_agent.domain.sale import LookUpOutcome
 from pos_agent.journal.records import OutboxStatus
-from pos_agent.protocol.messages import AckStatus
-from pos_agent.sync import uplink
+from pos_agent.protocol.messages import AckStatus, AppAckMessage
+from pos_agent.protocol.topics import Leaf
+from pos_agent.sync import lookup, presence, uplink
 from tests.fakes.broker_client import until
 from tests.fakes.broker_office import Office, open_office
 from tests.fakes.broker_samples import make_request, make_update
@@ -276,3 +277,60 @@ async def test_withdraw_reaches_the_back_office(pair: Pair) -> None:
         await until(lambda: office.withdrawn == [request.refund_request_id])
         await until_cleared(till)
         assert make_update(request.refund_request_id).seq == 1
+
+
+async def test_look_up_without_answer_gives_up_in_time(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup, "TIMEOUT_S", 0.1)
+    async with pair.both() as (till, office):
+        office.is_mute = True
+        till.service.look_up.look_up("q-1", REFERENCE, "01")
+        await until(lambda: bool(till.of(LookUpAnswered)))
+        [event] = till.of(LookUpAnswered)
+        assert isinstance(event, LookUpAnswered)
+        assert event.result.outcome is LookUpOutcome.NO_ANSWER
+
+
+async def test_sync_refused_stops_submission_and_says_so(pair: Pair) -> None:
+    async with pair.both() as (till, office):
+        refusal = AppAckMessage(
+            terminal_id=TILL,
+            refund_request_id="",
+            kind="sync",
+            rev=1,
+            status=AckStatus.CONFLICT,
+            epoch=1,
+            at=office.started,
+            detail="clone suspected",
+        )
+        await office.say(TILL, Leaf.DOWN_ACK, refusal)
+        await until(lambda: till.link == LinkChanged(True, True, "E-PROTO"))
+        await till.journal.commit_refund(make_request(), [])
+        till.service.look_up.look_up("q-1", REFERENCE, "01")
+        await until(lambda: bool(till.of(LookUpAnswered)))
+        assert office.deliveries == []
+        assert (await till.journal.outbox_counts()).queued == 1
+
+
+async def test_sync_without_reply_is_sent_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "_REPLY_TIMEOUT_S", 0.1)
+    office = pair.make_office()
+    office.is_mute = True
+    async with open_office(office), pair.open_till() as till:
+        await until(lambda: till.service.is_broker_connected)
+        await asyncio.wait([asyncio.ensure_future(till.journal.ping())])
+        assert not till.service.is_back_office_present
+        office.is_mute = False
+        await until(lambda: till.service.is_back_office_present)
+        assert {sync.page for sync in office.syncs} == {1}
+
+
+async def test_held_rows_are_offered_again_by_a_new_version(pair: Pair) -> None:
+    async with pair.both() as (till, office):
+        request = make_request()
+        office.refusals[request.refund_request_id] = AckStatus.UNSUPPORTED
+        await till.journal.commit_refund(request, [])
+        await until(lambda: bool(till.of(RequestHeld)))
+        assert await till.journal.note_version("0.1.0") == 0
+        office.refusals.clear()
+        assert await till.journal.note_version("0.2.0") == 1
+        await until(lambda: bool(till.of(RequestStored)))
