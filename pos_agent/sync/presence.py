@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final
 
 from pos_agent.domain.clock import Clock
@@ -20,13 +21,23 @@ _log = logging.getLogger(__name__)
 PAGE_ITEMS: Final = 100
 _REPLY_TIMEOUT_S: Final = 10.0
 _RETRY_CAP_S: Final = 300.0
+#: A signed time is believed only if its answer came this fast: a broker may delay what it cannot forge.
+_TIME_ANSWER_S: Final = 5.0
 
 
 class Presence:
     """Birth, will and sync pages of one terminal."""
 
     def __init__(
-        self, journal: Journal, sender: Sender, link: LinkView, *, clock: Clock, boot_id: str, version: str
+        self,
+        journal: Journal,
+        sender: Sender,
+        link: LinkView,
+        *,
+        clock: Clock,
+        boot_id: str,
+        version: str,
+        on_signed_time: Callable[[datetime], None] | None = None,
     ) -> None:
         self._journal = journal
         self._sender = sender
@@ -34,6 +45,9 @@ class Presence:
         self._clock = clock
         self._boot_id = boot_id
         self._version = version
+        self._on_signed_time = on_signed_time
+        self._compared_conn_seq = 0
+        self._asked_time_s = float("-inf")
         self._wake = asyncio.Event()
         self._unanswered: set[int] = set()
         self._answered = asyncio.Event()
@@ -109,6 +123,10 @@ class Presence:
         self.epoch = epoch
         self._unanswered = set(range(1, len(pages) + 1))
         self._answered.clear()
+        # Only the first comparison of a connection asks for the time: a reply to it cannot be an older one kept back.
+        is_first = self._compared_conn_seq != conn_seq
+        self._asked_time_s = self._clock.monotonic_s() if is_first else float("-inf")
+        self._compared_conn_seq = conn_seq
         for number, page in enumerate(pages, 1):
             message = SyncMessage(
                 terminal_id=self._sender.terminal_id,
@@ -141,6 +159,8 @@ class Presence:
             return False
         if reply.page not in self._unanswered:
             return False
+        if self._on_signed_time is not None and self._clock.monotonic_s() - self._asked_time_s <= _TIME_ANSWER_S:
+            self._on_signed_time(reply.at)
         await self._journal.record_sync_reply(reply)
         self.epoch = max(self.epoch, reply.epoch)
         self._unanswered.discard(reply.page)

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from datetime import datetime
 from typing import Any, Final
 
 from pos_agent.devices.interfaces import EventSink
@@ -45,6 +46,7 @@ class SyncService:
         boot_id: str,
         result_slips: ResultSlips,
         version: str,
+        on_signed_time: Callable[[datetime], None] | None = None,
     ) -> None:
         terminal_id = config.terminal.terminal_id
         self._journal = journal
@@ -54,7 +56,15 @@ class SyncService:
         self._link = LinkView(sink)
         sender = Sender(connection, keys, terminal_id)
         self._uplink = Uplink(journal, sender, self._link, clock=clock, sink=sink)
-        self._presence = Presence(journal, sender, self._link, clock=clock, boot_id=boot_id, version=version)
+        self._presence = Presence(
+            journal,
+            sender,
+            self._link,
+            clock=clock,
+            boot_id=boot_id,
+            version=version,
+            on_signed_time=on_signed_time,
+        )
         self.look_up = LookUp(sender, self._link, sink=sink, spawn=self._spawn)
         self._downlink = Downlink(
             journal,

@@ -34,6 +34,8 @@ NOBODY_S: Final = 1.0
 _MOST_LATE: Final = 64
 
 
+#: PUBACK: our certificate's name has no right to the topic. Source: MQTT 5.0 section 3.4.2.1.
+_NOT_AUTHORIZED: Final = 0x87
 #: Rows of a backlog that share one attempt commit.
 _AHEAD: Final = 64
 _Key = tuple[str, str, int]
@@ -221,6 +223,7 @@ class Uplink:
         if result.is_refused:
             self._count("refused")
             _log.error("broker refuses row_id=%d reason_code=0x%02x", row.row_id, result.reason_code)
+            self._link.set_code("E-CERT" if result.reason_code == _NOT_AUTHORIZED else "E-NET")
             self._pause(REFUSED_S)
         else:
             self._count("nobody_listens")
@@ -257,6 +260,8 @@ class Uplink:
         if row_id is not None:
             del self._flights[row_id]
             self._link.prove()
+            if not self._is_blocked:
+                self._link.set_code("")
             self._pause_until_s, self._pauses = 0.0, 0
         elif any(_key(row) == key for row in self._ready):
             self._ready = deque(row for row in self._ready if _key(row) != key)

@@ -157,11 +157,13 @@ async def test_puback_refusal_is_counted_and_the_row_stays(
         await until(lambda: "Reloading config" in broker.log)
         await till.journal.commit_refund(make_request(), [])
         await until(lambda: till.service.counters.get("refused", 0) >= 2)
+        assert till.link == LinkChanged(True, True, "E-CERT")
         assert len(await till.journal.outbox_rows()) == 1
         assert office.deliveries == []
         broker.stop()
         broker.start()
         await until(lambda: bool(till.of(RequestStored)))
+        await until(lambda: till.link == LinkChanged(True, True))
 
 
 async def test_refused_request_is_held_and_told(pair: Pair) -> None:
@@ -251,6 +253,7 @@ async def test_look_up_without_answer_or_network_ends_with_no_answer(pair: Pair,
         till.service.look_up.cancel("q-2")
         broker.stop(signal.SIGKILL)
         await until(lambda: bool(till.of(LookUpAnswered)))
+        await until(lambda: not till.service.is_broker_connected)
         till.service.look_up.look_up("q-3", REFERENCE, "01")
         answers = [event.result for event in till.of(LookUpAnswered) if isinstance(event, LookUpAnswered)]
         assert [(a.lookup_id, a.outcome) for a in answers] == [
