@@ -1,6 +1,7 @@
 """The real daemon as a child process: configuration, operators, power, clock, status."""
 
 import asyncio
+import secrets
 import re
 import shutil
 import sys
@@ -121,6 +122,8 @@ class Daemon:
             return
         environment = {
             **_ENVIRONMENT,
+            # Each power-on is a boot of its own: the bench cuts the power of one till, not of this machine.
+            "POS_AGENT_BOOT_ID": secrets.token_hex(16),
             "POS_AGENT_USB_BACKEND": "hil.simulators.usb_backend:get_backend",
             "POS_AGENT_SIM_USB_SOCKET": str(self._devices.printer_socket),
             **self._clock_environment(),

@@ -226,6 +226,7 @@ def _sync(
         boot_id=boot_id,
         result_slips=slips.result_slips,
         version=__version__,
+        on_signed_time=clock.note_signed_time,
     )
 
 

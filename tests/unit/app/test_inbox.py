@@ -3,12 +3,12 @@
 import pytest
 
 from pos_agent.app.inbox import MAX_EVENTS, MAX_INPUTS, Inbox
-from pos_agent.domain.events import Key, KeyPressed, LinkChanged, ScanRead
+from pos_agent.domain.events import Event, Key, KeyPressed, LinkChanged, ScanRead
 
 
 async def test_inbox_keeps_order() -> None:
     inbox = Inbox()
-    events = [KeyPressed(Key.KEY_1, 1.0), LinkChanged(True, True), ScanRead("x", "", 2.0)]
+    events: list[Event] = [KeyPressed(Key.KEY_1, 1.0), LinkChanged(True, True), ScanRead("x", "", 2.0)]
     for event in events:
         inbox.put(event)
     assert [inbox.queue.get_nowait() for _ in events] == events
