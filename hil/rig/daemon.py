@@ -1,8 +1,8 @@
 """The real daemon as a child process: configuration, operators, power, clock, status."""
 
 import asyncio
-import secrets
 import re
+import secrets
 import shutil
 import sys
 from pathlib import Path
