@@ -15,6 +15,7 @@ import msgspec
 from backoffice import demo, enrolment, sales
 from backoffice.clock import system_now
 from backoffice.config import Config, load_config
+from backoffice.profiles import add_profiles, load_profiles
 from backoffice.signing import make_key_file
 from backoffice.store.database import Database, upgrade
 from pos_agent.errors import ConfigFileError
@@ -26,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     if name == "version":
         return _say(arguments, _version(), {"version": _version()})
     config = load_config(arguments.config)
+    add_profiles(config, load_profiles())
     return _COMMANDS[name](arguments, config)
 
 

@@ -192,8 +192,9 @@ class Link:
             await self._connected.wait()
             self._wake.clear()
             rows = await self._database.write(lambda session: outbox.take_due(session, self._now))
-            for row in rows:
-                await self._quietly(self._publish_row(row))
+            async with asyncio.TaskGroup() as group:
+                for row in rows:
+                    group.create_task(self._quietly(self._publish_row(row)), name="state")
             if rows:
                 continue
             due_s = await self._database.read(lambda session: outbox.next_due_s(session, self._now))
