@@ -7,20 +7,18 @@ performed, and draws. PINs and scanned frames are never logged here.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date
 from typing import Any, Final
 
 from pos_agent.domain import events as ev
 from pos_agent.domain.clock import Clock
-from pos_agent.domain.codes import ClassifyContext, Code, CodeKind, classify
 from pos_agent.domain.config import Config
 from pos_agent.domain.reasons import Phrase, Reason
-from pos_agent.domain.refund import OriginalReference, ReferenceKind
 from pos_agent.errors import IllegalTriggerError, JournalError
 from pos_agent.i18n import KEY_LABELS
 from pos_agent.journal.store import Journal
 from pos_agent.workflow import effects as fx
 from pos_agent.workflow import timers
+from pos_agent.workflow.classifier import Classifier
 from pos_agent.workflow.curtain import Curtain
 from pos_agent.workflow.drafts import offered
 from pos_agent.workflow.machine import RefundMachine
@@ -34,8 +32,6 @@ from pos_agent.workflow.table_codes import SCANNING
 _logger = logging.getLogger(__name__)
 #: Unreadable scans until the cashier is told what to do (payments.md 9d, case 13).
 MISREADS: Final = 3
-#: Kinds that a hit in the local journal can change; for the others it is not asked.
-_JOURNAL_DECIDES: Final = frozenset(CodeKind) - {CodeKind.OWN_SLIP, CodeKind.CHANNEL_TRADE_NO, CodeKind.ORDER_NO}
 #: States that show journal facts.
 _LIVE: Final = frozenset(
     {State.MENU, State.RESULT, State.STATUS, State.LAST, State.WITHDRAW, State.ANSWER, State.ANSWER_DIGITS, State.QUEUE}
@@ -88,7 +84,6 @@ class Controller:
         self._ports = ports
         self._clock = clock
         self._inbox = inbox
-        self._policy = config.policy
         terminal = config.terminal
         rules = Rules(
             policy=config.policy,
@@ -101,6 +96,7 @@ class Controller:
         initial = State.SAFE if safe_code else State.LOGIN
         self._machine = RefundMachine(rules, initial=initial, context=Context(locale=terminal.locale))
         self._situation = Situation(journal, clock, safe_code=safe_code)
+        self._classifier = Classifier(journal, ports.keyed_hash, config.policy, clock)
         self._timers = timers.Timers(inbox)
         self._curtain = Curtain(operator_display, customer_display, clock=clock, rules=rules, labels=key_labels)
         self._performer = Performer(
@@ -177,12 +173,20 @@ class Controller:
             await self._performer.close()
 
     async def _start(self) -> None:
-        if self._journal is not None:
-            await self._situation.load_start()
-            if not self._situation.facts.has_operators and self._machine.state is State.LOGIN:
-                await self._fire(Trigger.UPDATE)
+        try:
+            await self._load()
+        except JournalError as error:
+            _logger.error("journal failed at start code=%s error=%s", error.code, error)
+            self._machine.context.message = error.code
         await self._perform([fx.StartTimer(self._machine.timeout_s), fx.Show()])
         self._start_minute()
+
+    async def _load(self) -> None:
+        if self._journal is None:
+            return
+        await self._situation.load_start()
+        if not self._situation.facts.has_operators and self._machine.state is State.LOGIN:
+            await self._fire(Trigger.UPDATE)
 
     async def _handle(self, event: ev.Event) -> None:
         try:
@@ -294,41 +298,14 @@ class Controller:
         if self._machine.state not in SCANNING and self._machine.state is not State.FIND:
             await self._fire(Trigger.SCAN)
             return
-        code, hashed = await self._classify(event.scan_data_label, event.scan_data_type)
+        code, hashed = await self._classifier.classify(event.scan_data_label, event.scan_data_type)
         _logger.info("scanned kind=%s scheme=%s length=%d", code.kind.value, code.scheme or "-", code.length)
         await self._fire(Trigger.SCAN, code=code, hashed=hashed)
 
     async def _classify_typed(self, text: str) -> None:
-        code, hashed = await self._classify(text, "")
+        code, hashed = await self._classifier.classify(text, "")
         _logger.info("typed kind=%s scheme=%s length=%d", code.kind.value, code.scheme or "-", code.length)
         await self._fire(Trigger.CODE, code=code, hashed=hashed, key="typed")
-
-    async def _classify(self, data: str, symbology: str) -> tuple[Code, OriginalReference | None]:
-        """Classify in the order of D14; a number that may be a payment code leaves here as a keyed hash only."""
-        context = self._classify_context(is_known=False)
-        code = classify(data, symbology, context=context)
-        if code.kind not in _JOURNAL_DECIDES or self._journal is None:
-            return code, None
-        number = data.strip()
-        if await self._journal.refunds_by_reference(number):
-            return classify(data, symbology, context=self._classify_context(is_known=True)), None
-        if code.kind is not CodeKind.AMBIGUOUS:
-            return code, None
-        hashed = OriginalReference(ReferenceKind.ORDER_NO_HASH, self._ports.keyed_hash.order_no_hash(number))
-        if await self._journal.refunds_by_reference(hashed.value):
-            return Code(CodeKind.KNOWN_ORDER, code.length), hashed
-        return code, hashed
-
-    def _classify_context(self, *, is_known: bool) -> ClassifyContext:
-        self._situation.touch()
-        facts = self._situation.facts
-        today: date | None = facts.now.date() if facts.is_clock_trusted else None
-        return ClassifyContext(
-            today=today,
-            window_days=self._policy.window_days,
-            order_patterns=self._policy.order_patterns,
-            is_known=is_known,
-        )
 
     async def _on_garbled(self, event: ev.ScanGarbled) -> None:
         self._misreads += 1

@@ -14,6 +14,7 @@ from pos_agent.domain.events import Event, Key, KeyPressed, LinkChanged, ScanRea
 from pos_agent.domain.reasons import Phrase, Reason
 from pos_agent.domain.refund import Channel
 from pos_agent.domain.sale import Sale, SaleLine
+from pos_agent.journal.store import Journal
 from pos_agent.workflow.controller import Controller
 from pos_agent.workflow.performer import Ports
 from tests.fakes.workflow_journal import FakeWorkflowJournal
@@ -75,6 +76,12 @@ class Till:
         self.size, self.safe = size, safe
         self.policy = policy or PolicyConfig()
         self.presses = 0
+        self._real: Journal | None = None
+        self.controller = self._controller()
+
+    def use(self, journal: Journal) -> None:
+        """Make a new controller over another journal."""
+        self._real = journal
         self.controller = self._controller()
 
     def _controller(self) -> Controller:
@@ -94,7 +101,7 @@ class Till:
         )
         return Controller(
             config=config,
-            journal=self.journal,
+            journal=self._real or self.journal,
             ports=ports,
             operator_display=self.display,
             customer_display=self.customer,

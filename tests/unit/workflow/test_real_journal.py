@@ -1,0 +1,46 @@
+"""The workflow on the real journal: one refund is durable, survives a restart, and holds no secret (I7, I8)."""
+
+from pathlib import Path
+
+import pytest
+
+from pos_agent.journal.store import Journal
+from tests.unit.workflow.rig import WECHAT_ORDER, Till, running, sale
+
+PAY_CODE = "134567890123456789"
+PIN = "8642097531"
+
+
+async def test_refund_on_the_real_journal_is_durable_and_no_payment_code_or_pin_is_in_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POS_AGENT_ALLOW_VOLATILE", "1")
+    till = Till()
+    till.lookup.sales[WECHAT_ORDER] = sale()
+    journal = await Journal.open(tmp_path, terminal_id="t-1", boot_id="boot1", clock=till.clock)
+    try:
+        await journal.put_operator(operator_no="01", person_id="p01", name="01", role="cashier", pin_hash="x")
+        till.use(journal)
+        till.pins.people["01"] = (PIN, "cashier")
+        async with running(till):
+            await till.press("0", "1", "ENTER", *PIN, "ENTER")
+            await till.wait_for(lambda: till.state == "MENU")
+            await till.scan(PAY_CODE)
+            await till.wait_for(lambda: till.state == "PAY_CODE")
+            await till.press("CLEAR", *PAY_CODE, "ENTER")
+            await till.wait_for(lambda: till.state == "PAY_CODE" and "付款码" in till.text)
+            await till.scan(WECHAT_ORDER)
+            await till.wait_for(lambda: till.state == "SALE")
+            await till.press("ENTER", "1", "ENTER")
+            await till.wait_for(lambda: till.state == "RESULT")
+        kept = await journal.newest_refunds(5)
+        assert [record.request.amount_minor for record in kept] == [12800]
+        assert (await journal.outbox_counts()).queued == 1
+        assert await journal.unfinished_print_jobs() == 2
+        assert await journal.load_draft() is None
+    finally:
+        await journal.close()
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert PAY_CODE.encode() not in path.read_bytes(), path.name
+            assert PIN.encode() not in path.read_bytes(), path.name
