@@ -58,7 +58,6 @@ def append(
     )
     line.line_hash = line_hash(line)
     session.add(line)
-    session.flush()
     return line
 
 

@@ -121,7 +121,6 @@ def announce(session: Session, refund: Refund, at: datetime) -> None:
         session.add(row)
     row.payload = encode(RefundStateMessage(terminal_id=refund.terminal_id, update=update))
     row.epoch, row.seq, row.attempts, row.next_at = update.epoch, update.seq, 0, at
-    session.flush()
 
 
 def bind_sale(session: Session, refund: Refund) -> Sale | None:

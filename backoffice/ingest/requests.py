@@ -94,7 +94,6 @@ def _store(
             received_at=context.now(),
         )
     )
-    session.flush()
     refund = _judge_and_queue(session, context, terminal, request)
     _apply_early_withdrawal(session, context, refund)
     return AckStatus.STORED, ""

@@ -139,7 +139,12 @@ class Refund(Base):
     """A refund request and where it stands. `version` grows with every change; decisions name the one they saw (D9)."""
 
     __tablename__ = "refund_requests"
-    __table_args__ = (Index("ix_refunds_sale", "sale_id"), Index("ix_refunds_state", "state", "next_at"))
+    __table_args__ = (
+        Index("ix_refunds_sale", "sale_id"),
+        Index("ix_refunds_state", "state", "next_at"),
+        Index("ix_refunds_maker", "maker_person_id", "created_at"),
+        Index("ix_refunds_terminal", "terminal_id", "terminal_seq"),
+    )
     refund_request_id: Mapped[str] = mapped_column(String(22), primary_key=True)
     terminal_id: Mapped[str] = mapped_column(ForeignKey("terminals.terminal_id"))
     merchant_id: Mapped[str] = mapped_column(String(64))

@@ -266,8 +266,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("refund_no"),
     )
     with op.batch_alter_table("refund_requests", schema=None) as batch_op:
+        batch_op.create_index("ix_refunds_maker", ["maker_person_id", "created_at"], unique=False)
         batch_op.create_index("ix_refunds_sale", ["sale_id"], unique=False)
         batch_op.create_index("ix_refunds_state", ["state", "next_at"], unique=False)
+        batch_op.create_index("ix_refunds_terminal", ["terminal_id", "terminal_seq"], unique=False)
 
     op.create_table(
         "sessions",
@@ -303,6 +305,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("decisions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_decisions_refund_request_id"), ["refund_request_id"], unique=False)
+    # The first epoch (trust.md 8): a restore counts it up.
+    op.execute("INSERT INTO meta (key, value) VALUES ('epoch', '1')")
 
 
 def downgrade() -> None:
@@ -313,8 +317,10 @@ def downgrade() -> None:
     op.drop_table("decisions")
     op.drop_table("sessions")
     with op.batch_alter_table("refund_requests", schema=None) as batch_op:
+        batch_op.drop_index("ix_refunds_terminal")
         batch_op.drop_index("ix_refunds_state")
         batch_op.drop_index("ix_refunds_sale")
+        batch_op.drop_index("ix_refunds_maker")
 
     op.drop_table("refund_requests")
     op.drop_table("terminals")
