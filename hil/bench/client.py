@@ -73,9 +73,12 @@ class BenchClient:
 
     def enter(self) -> int:
         """Press 确认 as a person would: after the dead time that follows a change of the screen."""
-        state = self.state()
-        time.sleep(_DEAD_S.get(state["view"] or "", _DEAD_DEFAULT_S))
+        self.wait_enter_alive()
         return self.keys("ENTER")
+
+    def wait_enter_alive(self) -> None:
+        """Let the dead time of 确认 pass, counted from now: the view on the screen says how long it is."""
+        time.sleep(_DEAD_S.get(self.state()["view"] or "", _DEAD_DEFAULT_S))
 
     def scan(self, data: str, **options: Any) -> int:
         """Scan a code; returns the screen's number from before."""
@@ -203,6 +206,17 @@ class BenchClient:
     def requests(self) -> list[dict[str, Any]]:
         """Return the requests that the back office has, newest first."""
         requests: list[dict[str, Any]] = self.call("GET", "/backoffice/requests")["requests"]
+        return requests
+
+    def wait_requests(
+        self, is_met: Callable[[list[dict[str, Any]]], bool], *, timeout_s: float | None = None
+    ) -> list[dict[str, Any]]:
+        """Wait until the back office's requests satisfy a predicate."""
+        deadline = time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
+        while not is_met(requests := self.requests()):
+            if time.monotonic() > deadline:
+                raise ScreenTimeoutError(f"the back office has {requests}; screen:\n{self.screen()}")
+            time.sleep(0.1)
         return requests
 
     def movements(self) -> list[dict[str, Any]]:

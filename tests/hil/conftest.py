@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from hil.bench.client import BenchClient
+from tests.hil.cashier import Cashier
+from tests.hil.till import BenchUse, Till
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 60.0
@@ -96,3 +98,34 @@ def signed_in(bench: BenchClient) -> BenchClient:
     """A fresh bench with the cashier signed in: MENU on the screen."""
     bench.sign_in()
     return bench
+
+
+@pytest.fixture
+def cashier(signed_in: BenchClient) -> Cashier:
+    """A cashier at MENU of a fresh bench."""
+    return Cashier(signed_in)
+
+
+@pytest.fixture(scope="session")
+def bench_use() -> BenchUse:
+    """What the tests of this session have used up of the bench."""
+    return BenchUse()
+
+
+@pytest.fixture
+def till(running_bench: RunningBench, bench_use: BenchUse) -> Iterator[Till]:
+    """A cashier at MENU; earlier tests may have left requests for other sales."""
+    with BenchClient(running_bench.info["api"]) as client:
+        till = Till(client, bench_use)
+        till.open()
+        yield till
+
+
+@pytest.fixture
+def fresh_till(running_bench: RunningBench, bench_use: BenchUse) -> Iterator[Till]:
+    """A cashier at MENU on fresh data, for tests that need a certain sale or leave something behind."""
+    with BenchClient(running_bench.info["api"]) as client:
+        till = Till(client, bench_use)
+        till.open_fresh()
+        yield till
+        bench_use.daemon_pid = 0

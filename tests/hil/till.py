@@ -1,0 +1,176 @@
+"""A signed-in cashier on the session's bench, which is made fresh only when something of it was used up.
+
+A reset costs seconds; a test that needs only a sale nobody has touched and the menu on the screen does not need one.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from hil.bench.client import BenchClient
+from hil.scenarios.story import decode_png
+from tests.hil.cashier import Cashier
+
+#: From the sixth request in an hour the policy asks for a supervisor (F4); a test makes at most two.
+MAX_REQUESTS = 3
+_HEALTHY = {"faults": [], "unplugged": [], "broker": "up", "back_office": "up", "power": "on", "locale": "zh-CN"}
+_MAX_STEPS_HOME = 6
+
+
+class BenchUse:
+    """What a session of tests has used up of its bench.
+
+    Attributes:
+        daemon_pid: Of the daemon on the data that `Till` last made fresh; 0 = make it fresh again.
+        spares: Spare sales that were given out since.
+    """
+
+    def __init__(self) -> None:
+        self.daemon_pid = 0
+        self.spares = 0
+
+
+class Till(Cashier):
+    """A cashier at the session's bench; `open` or `open_fresh` first.
+
+    Args:
+        client: The session's bench.
+        use: What was used up of it.
+    """
+
+    def __init__(self, client: BenchClient, use: BenchUse) -> None:
+        super().__init__(client)
+        self._use = use
+        self._slips_before = 0
+
+    def open(self) -> None:
+        """Come to MENU with devices and network in order and nothing waiting; on fresh data where that is needed."""
+        state = self.client.state()
+        if not self._is_usable(state) or len(self.client.requests()) > MAX_REQUESTS or not self._go_home():
+            self.open_fresh()
+        self._slips_before = len(self.client.slips())
+
+    def open_fresh(self) -> None:
+        """Come to MENU on fresh data."""
+        self.client.reset()
+        self.client.sign_in()
+        self._use.daemon_pid = self.client.state()["daemon"]["pid"]
+        self._use.spares = 0
+        self._slips_before = 0
+
+    def _is_usable(self, state: dict[str, Any]) -> bool:
+        daemon = state["daemon"]
+        if daemon is None or daemon["pid"] != self._use.daemon_pid or daemon["printer_jobs"]:
+            return False
+        are_devices_fine = all(one["online"] and not one["code"] for one in state["devices"].values())
+        is_idle = not any(state["outbox"].values()) and daemon["is_back_office_present"]
+        return are_devices_fine and is_idle and all(state[name] == value for name, value in _HEALTHY.items())
+
+    def _go_home(self) -> bool:
+        for _ in range(_MAX_STEPS_HOME):
+            state = self.client.state()
+            if state["workflow_state"] == "MENU":
+                return True
+            if state["workflow_state"] == "LOGIN":
+                return False
+            seq = self.client.enter() if state["workflow_state"] == "ABANDON" else self.client.keys("CANCEL")
+            self.client.state(since=seq, wait_s=1.0)
+        return False
+
+    # -- sales ----------------------------------------------------------------------------------------------------
+
+    def spare(self) -> dict[str, Any]:
+        """Return a demo sale that no test has touched: WeChat, 20.00 … 59.00 yuan."""
+        spares = [sale for sale in self.client.sales() if sale["kind"] == "spare"]
+        sale: dict[str, Any] = spares[self._use.spares]
+        self._use.spares += 1
+        return sale
+
+    def scan(self, sale: dict[str, Any]) -> None:
+        """Scan a sale's code; ends at SALE."""
+        self.client.scan(sale["code"])
+        self.client.wait_state("SALE")
+
+    def to_confirm(self, sale: dict[str, Any], reason_key: str = "1") -> None:
+        """From MENU to CONFIRM: the whole amount of a sale."""
+        self.scan(sale)
+        self.choose_all()
+        self.client.keys(reason_key)
+        self.client.wait_state("CONFIRM")
+
+    def refund(self, sale: dict[str, Any]) -> str:
+        """From MENU to RESULT: a full refund of a sale. Returns the request's number."""
+        self.to_confirm(sale)
+        return self.submit()
+
+    def refund_part(self, sale: dict[str, Any], yuan: str) -> str:
+        """From MENU to RESULT: a part of a sale. Returns the request's number."""
+        self.scan(sale)
+        self.choose_part(yuan)
+        self.client.wait_state("REASON")
+        return self.confirm()
+
+    def submit(self) -> str:
+        """From CONFIRM: 确认; ends at RESULT. Returns the request's number."""
+        self.client.enter()
+        request_id: str = self.client.wait_state("RESULT")["daemon"]["last_request_id"]
+        return request_id
+
+    # -- what came of it ------------------------------------------------------------------------------------------
+
+    def slips(self) -> list[dict[str, Any]]:
+        """Return the slips of this test, oldest first."""
+        return self.client.slips()[self._slips_before :]
+
+    def wait_slips(self, count: int) -> list[dict[str, Any]]:
+        """Wait until at least `count` slips of this test are out."""
+        return self.client.wait_slips(self._slips_before + count)[self._slips_before :]
+
+    def codes_on(self, slip: dict[str, Any]) -> list[str]:
+        """Return what an independent decoder reads from a slip's picture."""
+        return decode_png(self.client.slip_png(slip["id"]))
+
+    def stored(self, request_id: str) -> dict[str, Any]:
+        """Return the back office's one row of a request.
+
+        Raises:
+            AssertionError: There is none, or more than one.
+        """
+        rows = [row for row in self.client.requests() if row["refund_request_id"] == request_id]
+        assert len(rows) == 1, f"{len(rows)} rows of {request_id}"
+        return rows[0]
+
+    def wait_stored(self, request_id: str, state: str) -> dict[str, Any]:
+        """Wait until the back office has a request in a state; returns its row."""
+        self.client.wait_sent(timeout_s=40)
+        found: dict[str, Any] = {}
+
+        def is_there(_state: dict[str, Any]) -> bool:
+            found.update(self.stored(request_id))
+            return bool(found["state"] == state)
+
+        self.client.wait(is_there, f"{request_id} {state} at the back office, it is {found.get('state')}")
+        return found
+
+    def moved(self, request_id: str) -> list[int]:
+        """Return the amounts that the acquirer moved under a request's number, in minor units."""
+        movements = self.client.movements()
+        return [one["amount_minor"] for one in movements if one["refund_no"].endswith(request_id)]
+
+    def wait_moved(self, request_id: str) -> list[int]:
+        """Wait until the acquirer has moved money under a request's number."""
+        self.client.wait(lambda _state: bool(self.moved(request_id)), "a movement of money")
+        return self.moved(request_id)
+
+    def counter(self, device: str, name: str) -> int:
+        """Return a counter of a device, as the daemon tells it."""
+        devices: list[dict[str, Any]] = self.client.state()["daemon"]["devices"]
+        found = next(one for one in devices if one["name"] == device)
+        return int(found["counters"].get(name, 0))
+
+    def wait_counter(self, device: str, name: str, is_met: Callable[[int], bool]) -> None:
+        """Wait until a counter of a device satisfies a predicate."""
+        self.client.wait(lambda _state: is_met(self.counter(device, name)), f"{device} {name}")
+
+    def beeps(self) -> int:
+        """Return how often the operator display has beeped."""
+        return int(self.client.state()["screens"]["operator"]["beeps"])
