@@ -3,7 +3,6 @@
 A reset costs seconds; a test that needs only a sale nobody has touched and the menu on the screen does not need one.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from hil.bench.client import BenchClient
@@ -167,9 +166,9 @@ class Till(Cashier):
         found = next(one for one in devices if one["name"] == device)
         return int(found["counters"].get(name, 0))
 
-    def wait_counter(self, device: str, name: str, is_met: Callable[[int], bool]) -> None:
-        """Wait until a counter of a device satisfies a predicate."""
-        self.client.wait(lambda _state: is_met(self.counter(device, name)), f"{device} {name}")
+    def wait_counter(self, device: str, name: str, *, above: int) -> None:
+        """Wait until a counter of a device is higher than `above`."""
+        self.client.wait(lambda _state: self.counter(device, name) > above, f"{device} {name} > {above}")
 
     def beeps(self) -> int:
         """Return how often the operator display has beeped."""
