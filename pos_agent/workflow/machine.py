@@ -5,7 +5,8 @@ and collect the actions' effects. No I/O, no clock, no randomness: it can be rep
 """
 
 from collections import defaultdict
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 from transitions import EventData, Machine, MachineError
 
@@ -19,9 +20,12 @@ from pos_agent.workflow.table import TABLE
 
 
 class _Model:
-    """What the engine moves; it adds `trigger` and `state`."""
+    """What the engine moves; it adds `trigger` and `state`. Guards and actions find their machine through it."""
 
     state: State
+
+    def __init__(self, machine: "RefundMachine") -> None:
+        self.machine = machine
 
 
 class RefundMachine:
@@ -29,22 +33,16 @@ class RefundMachine:
 
     Attributes:
         context: What was entered; data, read by views.
+        rules: What the shop configured; read by guards and actions.
+        effects: Collected by the actions of the trigger that is running.
     """
 
     def __init__(self, rules: Rules, *, initial: State, context: Context | None = None) -> None:
         self.context = context or Context()
-        self._rules = rules
-        self._ignored = {(row.state, row.trigger) for row in TABLE if row.ignored}
-        self._effects: list[Effect] = []
-        self._model = _Model()
-        self._machine = Machine(
-            model=self._model,
-            states=State,
-            initial=initial,
-            transitions=self._transitions(),
-            auto_transitions=False,
-            send_event=True,
-        )
+        self.rules = rules
+        self.effects: list[Effect] = []
+        self._model = _Model(self)
+        _engine().add_model(self._model, initial=initial)
 
     @property
     def state(self) -> State:
@@ -65,16 +63,16 @@ class RefundMachine:
             IllegalTriggerError: No row, or all guards refuse; nothing was changed.
         """
         before = self.state
-        if (before, trigger) in self._ignored:
+        if (before, trigger) in _IGNORED:
             return []
-        self._effects = []
+        self.effects = []
         message, self.context.message = self.context.message, ""
         if not self._fire(trigger, data):
             self.context.message = message
             raise IllegalTriggerError(before.value, trigger.value)
         if trigger in (Trigger.DEVICE, Trigger.UPDATE) and before is self.state:
             self.context.message = message
-        return [*self._effects, *self._following(before, trigger), Show()]
+        return [*self.effects, *self._following(before, trigger), Show()]
 
     def _fire(self, trigger: Trigger, data: Input) -> bool:
         """Return False if there is no row or all guards refuse; the engine tells the two apart, callers need not."""
@@ -98,35 +96,49 @@ class RefundMachine:
             effects.append(CancelLookUp())
         return effects
 
-    def _transitions(self) -> list[dict[str, Any]]:
-        return [transition for row in TABLE if not row.ignored for transition in self._expand(row)]
 
-    def _expand(self, row: Row) -> list[dict[str, Any]]:
-        """Return the engine's form of a row; BACK becomes one transition for each state that can lie below."""
-        if row.next is Next.BACK:
-            return [self._engine_row(row, state, is_back=True) for state in _PUSHED[row.state]]
-        target = None if row.next is Next.STAY else row.next
-        return [self._engine_row(row, target, is_back=False)]
+@cache
+def _engine() -> Machine:
+    """Return the engine, built once: a thousand rows take longer to set up than a whole refund to run."""
+    return Machine(
+        model=None,
+        states=State,
+        initial=State.LOGIN,
+        transitions=[transition for row in TABLE if not row.ignored for transition in _expand(row)],
+        auto_transitions=False,
+        send_event=True,
+    )
 
-    def _engine_row(self, row: Row, target: "State | Next | None", *, is_back: bool) -> dict[str, Any]:
-        lies_over = below(target) if is_back and isinstance(target, State) else None
 
-        def holds(event: EventData) -> bool:
-            data = event.kwargs["data"]
-            checks = (row.guard, lies_over)
-            return all(check is None or check(self.context, data, self._rules) for check in checks)
+def _expand(row: Row) -> list[dict[str, Any]]:
+    """Return the engine's form of a row; BACK becomes one transition for each state that can lie below."""
+    if row.next is Next.BACK:
+        return [_engine_row(row, state, is_back=True) for state in _PUSHED[row.state]]
+    target = None if row.next is Next.STAY else row.next
+    return [_engine_row(row, target, is_back=False)]
 
-        def act(event: EventData) -> None:
-            if row.action is not None:
-                self._effects.extend(row.action(self.context, event.kwargs["data"], self._rules))
 
-        return {
-            "trigger": row.trigger.value,
-            "source": row.state,
-            "dest": target,
-            "conditions": holds,
-            "before": act,
-        }
+def _engine_row(row: Row, target: "State | Next | None", *, is_back: bool) -> dict[str, Any]:
+    lies_over = below(target) if is_back and isinstance(target, State) else None
+
+    def holds(event: EventData) -> bool:
+        machine = cast("_Model", event.model).machine
+        data = event.kwargs["data"]
+        checks = (row.guard, lies_over)
+        return all(check is None or check(machine.context, data, machine.rules) for check in checks)
+
+    def act(event: EventData) -> None:
+        machine = cast("_Model", event.model).machine
+        if row.action is not None:
+            machine.effects.extend(row.action(machine.context, event.kwargs["data"], machine.rules))
+
+    return {
+        "trigger": row.trigger.value,
+        "source": row.state,
+        "dest": target,
+        "conditions": holds,
+        "before": act,
+    }
 
 
 def _pushed() -> dict[State, list[State]]:
@@ -144,3 +156,4 @@ def _pushed() -> dict[State, list[State]]:
 
 
 _PUSHED = _pushed()
+_IGNORED = frozenset((row.state, row.trigger) for row in TABLE if row.ignored)
