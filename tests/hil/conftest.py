@@ -32,10 +32,10 @@ class RunningBench:
         log_dir: Logs of all its processes.
     """
 
-    def __init__(self, state_dir: Path, *options: str) -> None:
+    def __init__(self, state_dir: Path, *options: str, is_fast: bool = True) -> None:
         self.log_dir = state_dir / "logs"
-        command = [sys.executable, "-m", "hil", "demo", "--headless", "--fast", "--port", "0"]
-        command += ["--state-dir", str(state_dir), *options]
+        command = [sys.executable, "-m", "hil", "demo", "--headless", "--port", "0"]
+        command += ["--state-dir", str(state_dir), *(["--fast"] if is_fast else []), *options]
         with (state_dir.parent / f"{state_dir.name}.log").open("wb") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
         self.log_path = state_dir.parent / f"{state_dir.name}.log"

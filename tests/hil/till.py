@@ -21,11 +21,13 @@ class BenchUse:
     Attributes:
         daemon_pid: Of the daemon on the data that `Till` last made fresh; 0 = make it fresh again.
         spares: Spare sales that were given out since.
+        kinds: Other sales that were given out since.
     """
 
     def __init__(self) -> None:
         self.daemon_pid = 0
         self.spares = 0
+        self.kinds: set[str] = set()
 
 
 class Till(Cashier):
@@ -54,7 +56,14 @@ class Till(Cashier):
         self.client.sign_in()
         self._use.daemon_pid = self.client.state()["daemon"]["pid"]
         self._use.spares = 0
+        self._use.kinds.clear()
         self._slips_before = 0
+
+    def power_on(self) -> None:
+        """Switch the till on again after a cut; ends at LOGIN."""
+        self.client.power("on")
+        state = self.client.wait_state("LOGIN", timeout_s=20)
+        self._use.daemon_pid = state["daemon"]["pid"]
 
     def _is_usable(self, state: dict[str, Any]) -> bool:
         daemon = state["daemon"]
@@ -70,12 +79,28 @@ class Till(Cashier):
             if state["workflow_state"] == "MENU":
                 return True
             if state["workflow_state"] == "LOGIN":
-                return False
+                self.type_credentials()
             seq = self.client.enter() if state["workflow_state"] == "ABANDON" else self.client.keys("CANCEL")
             self.client.state(since=seq, wait_s=1.0)
         return False
 
+    def type_credentials(self) -> None:
+        """From LOGIN: the operator's number and PIN; ends at MENU or RESUME."""
+        operator = self.client.info()["operator"]
+        self.client.type(operator["no"])
+        self.client.enter()
+        self.client.type(operator["pin"])
+        self.client.enter()
+        self.client.wait(lambda state: state["workflow_state"] != "LOGIN", "signed in")
+
     # -- sales ----------------------------------------------------------------------------------------------------
+
+    def untouched(self, kind: str) -> dict[str, Any]:
+        """Return the demo sale of a kind as the demo data has it; makes everything fresh if it was given out before."""
+        if kind in self._use.kinds:
+            self.open_fresh()
+        self._use.kinds.add(kind)
+        return self.sale(kind)
 
     def spare(self) -> dict[str, Any]:
         """Return a demo sale that no test has touched: WeChat, 20.00 … 59.00 yuan."""
@@ -154,6 +179,10 @@ class Till(Cashier):
         """Return the amounts that the acquirer moved under a request's number, in minor units."""
         movements = self.client.movements()
         return [one["amount_minor"] for one in movements if one["refund_no"].endswith(request_id)]
+
+    def wait_printed(self) -> None:
+        """Wait until no print job is waiting or under way."""
+        self.client.wait(lambda state: not state["daemon"]["printer_jobs"], "all print jobs ended", timeout_s=20)
 
     def wait_moved(self, request_id: str) -> list[int]:
         """Wait until the acquirer has moved money under a request's number."""

@@ -1,0 +1,91 @@
+"""A till with an operator display of 20×4 and a printer as slow as a real one, over the bench API."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from hil.bench.client import BenchClient
+from tests.hil.conftest import RunningBench
+from tests.hil.till import BenchUse, Till
+
+pytestmark = [pytest.mark.bench, pytest.mark.broker]
+
+
+@pytest.fixture(scope="module")
+def small_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBench]:
+    """A bench of its own; ended in order, which must succeed."""
+    bench = RunningBench(tmp_path_factory.mktemp("small") / "state", "--display", "20x4", is_fast=False)
+    try:
+        yield bench
+    finally:
+        exit_code = bench.stop()
+    assert exit_code == 0, bench.log_path.read_text("utf-8")[-4000:]
+
+
+@pytest.fixture(scope="module")
+def small_use() -> BenchUse:
+    """What was used up of the small bench."""
+    return BenchUse()
+
+
+@pytest.fixture
+def small_till(small_bench: RunningBench, small_use: BenchUse) -> Iterator[Till]:
+    """A cashier at MENU of the small till."""
+    with BenchClient(small_bench.info["api"]) as client:
+        if not small_use.daemon_pid:
+            client.sign_in()
+            small_use.daemon_pid = client.state()["daemon"]["pid"]
+        till = Till(client, small_use)
+        till.open()
+        yield till
+
+
+def test_full_refund_on_20x4_shows_where_what_and_whether_money_moved(small_till: Till) -> None:
+    till, client = small_till, small_till.client
+    assert client.state()["screens"]["operator"]["size"] == [20, 4]
+    assert client.screen().splitlines()[0] == "扫账单条码=开始退款"
+    sale = till.spare()
+    yuan = f"{sale['paid_minor'] // 100}.00"
+    till.scan(sale)
+    client.wait_screen(f"可退￥{yuan}")
+    client.wait_screen("确认=全退 2部分")
+    till.choose_all()
+    client.wait_screen("1不想要了 2质量问题")
+    client.keys("1")
+    client.wait_screen(f"确认退款￥{yuan}")
+    client.wait_screen("确认=提交 清除=返回")
+    request_id = till.submit()
+    client.wait_screen("已提交 等待审核")
+    client.wait_screen(f"￥{yuan} 钱还没退")
+    assert request_id[-6:] in client.screen()
+    assert [till.codes_on(slip) for slip in till.wait_slips(2)] == [[request_id]] * 2
+    assert till.wait_stored(request_id, "reviewing")["amount_minor"] == sale["paid_minor"]
+
+
+def test_printer_unplugged_inside_a_slip_never_prints_two_unmarked(small_till: Till) -> None:
+    till, client = small_till, small_till.client
+    request_id = till.refund(till.spare())
+    client.unplug("printer")
+    client.wait_screen("打印机未连接,已保存")
+    client.plug("printer")
+    client.wait_device("printer", is_online=True)
+    slips = till.wait_slips(3)
+    till.wait_printed()
+    merchants = [slip["is_copy"] for slip in slips if "商户存根" in slip["text"]]
+    customers = [slip["is_copy"] for slip in slips if "顾客存根" in slip["text"]]
+    # The printer kept its power and printed what it had; nobody can know that, so the next one is marked (D13).
+    assert merchants == [False, True]
+    assert customers == [False]
+    assert all(till.codes_on(slip) == [request_id] for slip in slips)
+
+
+def test_power_cut_inside_a_slip_prints_a_marked_copy_after_the_start(small_till: Till) -> None:
+    till, client = small_till, small_till.client
+    request_id = till.refund(till.spare())
+    client.power("cut")
+    till.power_on()
+    till.wait_stored(request_id, "reviewing")
+    slips = till.wait_slips(3)
+    till.wait_printed()
+    assert [slip["is_copy"] for slip in slips if "商户存根" in slip["text"]] == [False, True]
+    assert [slip["is_copy"] for slip in slips if "顾客存根" in slip["text"]] == [False]
