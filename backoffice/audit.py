@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 import msgspec
 from sqlalchemy import select
@@ -16,7 +18,7 @@ ROOT = "0" * 64
 
 def line_hash(line: AuditLine) -> str:
     """Return the hex SHA-256 over a line's content and the hash before it."""
-    content = [
+    return _hash(
         line.previous_hash,
         line.refund_request_id,
         line.number,
@@ -25,8 +27,27 @@ def line_hash(line: AuditLine) -> str:
         line.before,
         line.after,
         line.detail,
-    ]
+    )
+
+
+def _hash(*content: str | int) -> str:
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
+
+
+def first_line(request_id: str, *, actor: str, after: str, detail: str, at: datetime) -> dict[str, Any]:
+    """Return the first line of a new request's chain, as columns for a bulk insert."""
+    digest = _hash(ROOT, request_id, 1, at.isoformat(), actor, "", after, detail)
+    return {
+        "refund_request_id": request_id,
+        "number": 1,
+        "at": at,
+        "actor": actor,
+        "before": "",
+        "after": after,
+        "detail": detail,
+        "previous_hash": ROOT,
+        "line_hash": digest,
+    }
 
 
 def append(

@@ -1,6 +1,6 @@
 """What is left of a sale, read under the lock of the sale's row (D9, I2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from sqlalchemy import func, select
@@ -43,11 +43,27 @@ def sums(session: Session, sale: Sale, *, without: str | None = None) -> Sums:
     statement = select(Refund.state, func.sum(Refund.amount_minor)).where(Refund.sale_id == sale.sale_id)
     if without is not None:
         statement = statement.where(Refund.refund_request_id != without)
-    by_state = {state: int(total) for state, total in session.execute(statement.group_by(Refund.state))}
-    refunded = sale.base_refunded_minor + sum(by_state.get(state, 0) for state in SETTLED)
-    reserved = sum(by_state.get(state, 0) for state in RESERVING)
-    left = 0 if sale.is_frozen else max(0, sale.paid_minor - refunded - reserved)
-    return Sums(sale.paid_minor, refunded, reserved, left)
+    totals = ((state, int(total)) for state, total in session.execute(statement.group_by(Refund.state)))
+    return sums_of(sale.paid_minor, sale.base_refunded_minor, totals, is_frozen=sale.is_frozen)
+
+
+def sums_of(paid_minor: int, base_refunded_minor: int, amounts: Iterable[tuple[str, int]], *, is_frozen: bool) -> Sums:
+    """Add up what was asked of one sale.
+
+    Args:
+        paid_minor: What the customer paid.
+        base_refunded_minor: Given back outside this system, or known to be by the acquirer's word.
+        amounts: State and amount of each refund, or of each state.
+        is_frozen: Nothing is left of a frozen sale until people have looked (D10).
+    """
+    refunded, reserved = base_refunded_minor, 0
+    for state, amount_minor in amounts:
+        if state in SETTLED:
+            refunded += amount_minor
+        elif state in RESERVING:
+            reserved += amount_minor
+    left = 0 if is_frozen else max(0, paid_minor - refunded - reserved)
+    return Sums(paid_minor, refunded, reserved, left)
 
 
 def refunds_of_sale(session: Session, sale_id: str) -> Sequence[Refund]:

@@ -1,9 +1,10 @@
 """The back office's own outbox: the newest state of a request, sent until its till has committed it (D7)."""
 
 from datetime import timedelta
+from typing import Final
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from backoffice.clock import Now
@@ -13,6 +14,12 @@ from backoffice.store.schema import OutboxRow
 FIRST_PAUSE_S = 10.0
 LONGEST_PAUSE_S = 300.0
 BATCH = 64
+#: Executed on the connection: one statement for all rows, without an object for each.
+_PLAN: Final = (
+    update(OutboxRow)
+    .where(OutboxRow.refund_request_id == bindparam("id"))
+    .values(attempts=OutboxRow.attempts + 1, next_at=bindparam("later"))
+)
 
 
 class DownRow(msgspec.Struct, frozen=True):
@@ -26,14 +33,20 @@ class DownRow(msgspec.Struct, frozen=True):
 def take_due(session: Session, now: Now) -> list[DownRow]:
     """Return rows whose time has come, each planned again for later."""
     at = now()
-    rows = session.scalars(
-        select(OutboxRow).where(OutboxRow.next_at <= at).order_by(OutboxRow.next_at).limit(BATCH)
+    rows = session.execute(
+        select(OutboxRow.refund_request_id, OutboxRow.terminal_id, OutboxRow.payload, OutboxRow.attempts)
+        .where(OutboxRow.next_at <= at)
+        .order_by(OutboxRow.next_at)
+        .limit(BATCH)
     ).all()
-    for row in rows:
-        pause_s = min(FIRST_PAUSE_S * 2 ** min(row.attempts, 8), LONGEST_PAUSE_S)
-        row.attempts += 1
-        row.next_at = at + timedelta(seconds=pause_s)
+    if rows:
+        plans = [{"id": row.refund_request_id, "later": at + _pause(row.attempts)} for row in rows]
+        session.connection().execute(_PLAN, plans)
     return [DownRow(row.refund_request_id, row.terminal_id, row.payload) for row in rows]
+
+
+def _pause(attempts: int) -> timedelta:
+    return timedelta(seconds=min(FIRST_PAUSE_S * 2 ** min(attempts, 8), LONGEST_PAUSE_S))
 
 
 def next_due_s(session: Session, now: Now) -> float | None:

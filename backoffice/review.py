@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backoffice.ingest.context import Context
-from backoffice.ingest.requests import sale_facts
+from backoffice.ingest.facts import sale_facts
 from backoffice.ledger import Sums, lock_sale, sums
 from backoffice.refunds import bind_sale, lock_refund, move, request_of, touch
 from backoffice.rules import has_rank, levels_needed, refuse_amount, refuse_sale

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from backoffice.execution.contract import RefundOrder
 from backoffice.ingest.context import Context
-from backoffice.ingest.requests import sale_facts
+from backoffice.ingest.facts import sale_facts
 from backoffice.ledger import lock_sale
 from backoffice.refunds import bind_sale, lock_refund, move, open_case
 from backoffice.rules import refuse_amount, refuse_sale

@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from backoffice.ingest.context import Context
-from backoffice.ingest.requests import sale_facts
+from backoffice.ingest.facts import sale_facts
 from backoffice.ledger import find_sale, refunds_of_sale, sums
 from backoffice.rules import Refusal, refuse_sale
 from backoffice.states import FINAL, SETTLED, State, wire_state

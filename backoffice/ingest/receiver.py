@@ -2,9 +2,11 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -52,6 +54,36 @@ class _Head(msgspec.Struct):
         return found if isinstance(found, str) and is_refund_request_id(found) else ""
 
 
+class _Opened(msgspec.Struct, frozen=True):
+    """A message whose signature is its till's."""
+
+    incoming: Incoming
+    terminal: Terminal
+    message: UpMessage
+
+    @property
+    def request_id(self) -> str | None:
+        """Return the id of a new request, None for any other message."""
+        return self.message.request.refund_request_id if isinstance(self.message, RefundRequestMessage) else None
+
+
+class _Refused(msgspec.Struct, frozen=True):
+    """A message that cannot be used; without `error` its terminal is not enrolled."""
+
+    incoming: Incoming
+    terminal_id: str
+    error: RemoteProtocolError | None
+    payload: bytes = b""
+
+
+_Work = list[_Opened] | _Opened | _Refused
+
+
+@lru_cache(maxsize=4096)
+def _public_key(text: str) -> Ed25519PublicKey:
+    return public_key_from_base64(text)
+
+
 class Receiver:
     """Turns what the broker delivers into rows and replies."""
 
@@ -63,46 +95,82 @@ class Receiver:
         """Store a batch and return what to answer; everything is committed when this returns (D7)."""
         replies: list[Reply] = []
         with self._database.writing() as session:
-            for incoming in batch:
-                replies.extend(self._receive_one(session, incoming))
+            for work in self._grouped(session, batch):
+                replies.extend(self._perform(session, work))
         return replies
 
-    def _receive_one(self, session: Session, incoming: Incoming) -> list[Reply]:
+    def _grouped(self, session: Session, batch: Sequence[Incoming]) -> Iterator[_Work]:
+        """Join neighbouring requests with different ids; every other message stands alone; the order is kept."""
+        terminals: dict[str, Terminal | None] = {}
+        group: list[_Opened] = []
+        for incoming in batch:
+            work = self._open(session, incoming, terminals)
+            request = work if isinstance(work, _Opened) and work.request_id is not None else None
+            if group and (request is None or any(request.request_id == other.request_id for other in group)):
+                yield group
+                group = []
+            if request is not None:
+                group.append(request)
+            elif work is not None:
+                yield work
+        if group:
+            yield group
+
+    def _perform(self, session: Session, work: _Work) -> list[Reply]:
         for _ in range(2):
             try:
                 with session.begin_nested():
-                    return self._handle(session, incoming)
+                    return self._handle(session, work)
             except IntegrityError:
                 # Another worker stored the same message between our look and our insert: now it is a duplicate.
-                continue
+                if isinstance(work, list) and len(work) > 1:
+                    return [reply for each in work for reply in self._perform(session, [each])]
         return []
 
-    def _handle(self, session: Session, incoming: Incoming) -> list[Reply]:
+    def _handle(self, session: Session, work: _Work) -> list[Reply]:
+        match work:
+            case list():
+                return self._take_requests(session, work)
+            case _Refused():
+                return self._refuse(session, work)
+            case _Opened():
+                return self._dispatch(session, work.terminal, work.message)
+
+    def _open(
+        self, session: Session, incoming: Incoming, terminals: dict[str, Terminal | None]
+    ) -> _Opened | _Refused | None:
+        """Verify and decode one message; None for what is not for us."""
         parsed = parse_terminal_topic(incoming.topic)
         if parsed is None or not incoming.payload or parsed[1] in (Leaf.UP_TELE, "up/log", "up/res"):
-            return []
-        terminal = session.get(Terminal, parsed[0])
+            return None
+        terminal_id = parsed[0]
+        if terminal_id not in terminals:
+            terminals[terminal_id] = session.get(Terminal, terminal_id)
+        terminal = terminals[terminal_id]
         if terminal is None:
-            return self._refuse_stranger(session, incoming, parsed[0])
+            return _Refused(incoming, terminal_id, None)
         payload = b""
         try:
-            keys = {kid: public_key_from_base64(key) for kid, key in terminal.device_keys.items()}
+            keys = {kid: _public_key(key) for kid, key in terminal.device_keys.items()}
             payload, _ = unseal(incoming.payload, payload_type=UP_TYPE, keys=keys)
             message = decode_up(payload)
             if message.terminal_id != terminal.terminal_id:
                 raise SignatureError(f"payload of {message.terminal_id} on the topic of {terminal.terminal_id}")
         except RemoteProtocolError as error:
-            return self._refuse(session, incoming, error, terminal.terminal_id, payload)
-        return self._dispatch(session, terminal, message, incoming)
+            return _Refused(incoming, terminal_id, error, payload)
+        return _Opened(incoming, terminal, message)
 
-    def _dispatch(self, session: Session, terminal: Terminal, message: UpMessage, incoming: Incoming) -> list[Reply]:
+    def _take_requests(self, session: Session, group: list[_Opened]) -> list[Reply]:
+        pairs = [(each.terminal, each.message) for each in group if isinstance(each.message, RefundRequestMessage)]
+        acks = requests.ingest(session, self._context, pairs)
+        for each, ack in zip(group, acks, strict=True):
+            if ack.status is AckStatus.MALFORMED:
+                keep(session, self._context, each.incoming, cause="malformed", detail=ack.detail)
+        return [Reply(ack.terminal_id, Leaf.DOWN_ACK, ack) for ack in acks]
+
+    def _dispatch(self, session: Session, terminal: Terminal, message: UpMessage) -> list[Reply]:
         context = self._context
         match message:
-            case RefundRequestMessage():
-                ack = requests.ingest(session, context, terminal, message)
-                if ack.status is AckStatus.MALFORMED:
-                    keep(session, context, incoming, cause="malformed", detail=ack.detail)
-                return [Reply(terminal.terminal_id, Leaf.DOWN_ACK, ack)]
             case RefundWithdrawMessage() | RefundAnswerMessage():
                 ack = follow_ups.ingest(session, context, terminal, message)
                 return [Reply(terminal.terminal_id, Leaf.DOWN_ACK, ack)]
@@ -122,25 +190,24 @@ class Receiver:
                 telling.note_presence(session, context, terminal, message)
         return []
 
-    def _refuse(
-        self, session: Session, incoming: Incoming, error: RemoteProtocolError, terminal_id: str, payload: bytes
-    ) -> list[Reply]:
-        """Keep the bytes; answer only what the till's own signature covers, so that nobody else can hold its row."""
-        keep(session, self._context, incoming, cause=type(error).status, detail=str(error))
-        if not payload or isinstance(error, SignatureError):
-            return []
-        head = _read_head(payload)
-        if head is None or head.terminal_id != terminal_id or not head.request_id:
-            return []
-        return [self._nack(session, head, terminal_id, AckStatus(type(error).status), str(error))]
+    def _refuse(self, session: Session, refused: _Refused) -> list[Reply]:
+        """Keep the bytes; answer only what the till's own signature covers, so that nobody else can hold its row.
 
-    def _refuse_stranger(self, session: Session, incoming: Incoming, terminal_id: str) -> list[Reply]:
-        """Answer a terminal that is not enrolled; nothing of it is believed."""
-        keep(session, self._context, incoming, cause="unknown_terminal", detail=f"terminal_id={terminal_id}")
-        head = _read_unverified(incoming.payload)
+        A terminal that is not enrolled is told so; nothing of it is believed.
+        """
+        incoming, terminal_id, error = refused.incoming, refused.terminal_id, refused.error
+        if error is None:
+            keep(session, self._context, incoming, cause="unknown_terminal", detail=f"terminal_id={terminal_id}")
+            head = _read_unverified(incoming.payload)
+            status, detail = AckStatus.UNKNOWN_TERMINAL, "terminal is not enrolled"
+        else:
+            keep(session, self._context, incoming, cause=type(error).status, detail=str(error))
+            is_signed = bool(refused.payload) and not isinstance(error, SignatureError)
+            head = _read_head(refused.payload) if is_signed else None
+            status, detail = AckStatus(type(error).status), str(error)
         if head is None or head.terminal_id != terminal_id or not head.request_id:
             return []
-        return [self._nack(session, head, terminal_id, AckStatus.UNKNOWN_TERMINAL, "terminal is not enrolled")]
+        return [self._nack(session, head, terminal_id, status, detail)]
 
     def _nack(self, session: Session, head: _Head, terminal_id: str, status: AckStatus, detail: str) -> Reply:
         ack = AppAckMessage(

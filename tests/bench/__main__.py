@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench import durability, floors
+from tests.bench import durability, floors, ingest
 from tests.bench.measure import Measured, median, percentile, table
 from tests.bench.till import BenchTill
 
@@ -159,6 +159,7 @@ def measure(*, is_quick: bool) -> list[Measured]:
     with tempfile.TemporaryDirectory(prefix="pa-bench", dir="/tmp") as name:
         folder = Path(name)
         rows = durability_rows(folder, 50 if is_quick else 400)
+        rows.append(ingest.row(folder, 1000 if is_quick else 5000))
         till = BenchTill(folder)
         try:
             till.add_operator()

@@ -1,0 +1,191 @@
+"""What a group of new requests is judged on, read under the locks in a few statements for all of them (D9)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backoffice.ingest.context import Context
+from backoffice.ledger import Sums, find_sale, sums, sums_of
+from backoffice.rules import EarlierRefund, Facts, SaleFacts
+from backoffice.states import State
+from backoffice.store.schema import Operator, Person, Refund, Sale, Terminal
+from pos_agent.domain.refund import RefundRequest
+
+_HOUR = timedelta(hours=1)
+_SALE = (
+    Sale.sale_id,
+    Sale.merchant_id,
+    Sale.paid_at,
+    Sale.paid_minor,
+    Sale.base_refunded_minor,
+    Sale.currency,
+    Sale.acquirer_id,
+    Sale.terminal_id,
+    Sale.is_training,
+    Sale.is_frozen,
+)
+
+
+class SaleBook(msgspec.Struct, kw_only=True):
+    """A locked sale with the requests on it; those of the group are entered as they are judged."""
+
+    sale_id: str
+    merchant_id: str
+    paid_at: datetime
+    paid_minor: int
+    base_refunded_minor: int
+    currency: str
+    acquirer_id: str
+    terminal_id: str
+    is_training: bool
+    is_frozen: bool
+    entries: list[EarlierRefund] = []
+
+    def sums(self) -> Sums:
+        """Return the sums of the sale, as of now."""
+        amounts = ((entry.state.value, entry.amount_minor) for entry in self.entries)
+        return sums_of(self.paid_minor, self.base_refunded_minor, amounts, is_frozen=self.is_frozen)
+
+    def facts(self) -> SaleFacts:
+        """Return what the rules need of the sale."""
+        return SaleFacts(
+            paid_at=self.paid_at,
+            currency=self.currency,
+            acquirer_id=self.acquirer_id,
+            terminal_id=self.terminal_id,
+            is_training=self.is_training,
+            is_frozen=self.is_frozen,
+            sums=self.sums(),
+        )
+
+
+class GroupFacts:
+    """Facts of a group, kept in step while its requests are judged one after the other."""
+
+    def __init__(self, session: Session, context: Context, group: Sequence[tuple[Terminal, RefundRequest]]) -> None:
+        """Lock the sales of the group, in one order for all workers, then read what was asked of them."""
+        self._session = session
+        self._context = context
+        times = [request.created_at for _, request in group if request.created_at.tzinfo is not None]
+        self._first: datetime | None = min(times, default=None)
+        self._last: datetime | None = max(times, default=None)
+        self._persons: dict[tuple[str, str], tuple[str, bool]] = {}
+        self._made_at: dict[str, list[datetime]] = {}
+        self._books = _lock_books(session, {request.sale_id for _, request in group if request.sale_id})
+
+    def book(self, terminal: Terminal, request: RefundRequest) -> SaleBook | None:
+        """Return the request's sale: by its id when that is the merchant's own, else by the reference."""
+        book = self._books.get(request.sale_id or "")
+        if book is not None and book.merchant_id == terminal.merchant_id:
+            return book
+        reference = request.original_reference
+        found = find_sale(self._session, terminal.merchant_id, reference.kind, reference.value)
+        if found is None:
+            return None
+        if found.sale_id not in self._books:
+            self._books |= _lock_books(self._session, {found.sale_id})
+        return self._books[found.sale_id]
+
+    def maker(self, terminal: Terminal, operator_no: str) -> tuple[str, bool]:
+        """Return the person behind an operator number, and whether a person registered it."""
+        key = (terminal.merchant_id, operator_no)
+        if key not in self._persons:
+            self._persons[key] = person_of_operator(self._session, *key)
+        return self._persons[key]
+
+    def of(self, terminal: Terminal, request: RefundRequest, book: SaleBook | None) -> Facts:
+        """Return everything that the rules look at."""
+        person_id, is_known = self.maker(terminal, request.operator_no)
+        at = request.created_at
+        return Facts(
+            now=self._context.now(),
+            merchant_id=terminal.merchant_id,
+            is_terminal_denied=terminal.is_denied,
+            is_terminal_suspect=terminal.is_suspect,
+            is_operator_known=is_known,
+            requests_last_hour=sum(at - _HOUR < other <= at for other in self._times(person_id)),
+            sale=book.facts() if book else None,
+            earlier=tuple(book.entries) if book else (),
+        )
+
+    def enter(self, request: RefundRequest, state: State, *, person_id: str, book: SaleBook | None) -> None:
+        """Let the next requests of the group see this one."""
+        self._times(person_id).append(request.created_at)
+        if book is not None:
+            book.entries.append(
+                EarlierRefund(
+                    refund_request_id=request.refund_request_id,
+                    state=state,
+                    amount_minor=request.amount_minor,
+                    finished_at=None,
+                )
+            )
+
+    def _times(self, person_id: str) -> list[datetime]:
+        """Return when a person made requests, as far as the group's hours need it."""
+        if person_id not in self._made_at:
+            found: Iterable[datetime] = ()
+            if self._first is not None and self._last is not None:
+                found = self._session.scalars(
+                    select(Refund.created_at).where(
+                        Refund.maker_person_id == person_id,
+                        Refund.created_at > self._first - _HOUR,
+                        Refund.created_at <= self._last,
+                    )
+                )
+            self._made_at[person_id] = list(found)
+        return self._made_at[person_id]
+
+
+def _lock_books(session: Session, sale_ids: set[str]) -> dict[str, SaleBook]:
+    """Lock sales, then sum: on PostgreSQL what is read afterwards is a newer snapshot than the locks."""
+    if not sale_ids:
+        return {}
+    rows = session.execute(select(*_SALE).where(Sale.sale_id.in_(sale_ids)).order_by(Sale.sale_id).with_for_update())
+    books = {row.sale_id: SaleBook(**row._mapping, entries=[]) for row in rows}
+    refunds = session.execute(
+        select(Refund.sale_id, Refund.refund_request_id, Refund.state, Refund.amount_minor, Refund.finished_at).where(
+            Refund.sale_id.in_(sale_ids)
+        )
+    )
+    for sale_id, request_id, state, amount_minor, finished_at in refunds:
+        books[sale_id].entries.append(
+            EarlierRefund(
+                refund_request_id=request_id, state=State(state), amount_minor=amount_minor, finished_at=finished_at
+            )
+        )
+    return books
+
+
+def person_of_operator(session: Session, merchant_id: str, operator_no: str) -> tuple[str, bool]:
+    """Return the person behind a till's operator number, and whether a person registered it.
+
+    An unregistered number gets a person of its own, so that the maker of a request is never nobody (I3); the reviewer
+    sees the flag.
+    """
+    operator = session.get(Operator, (merchant_id, operator_no))
+    if operator is not None:
+        return operator.person_id, not operator.person_id.startswith("till:")
+    person_id = f"till:{merchant_id}:{operator_no}"[:64]
+    if session.get(Person, person_id) is None:
+        session.add(Person(person_id=person_id, name=f"{operator_no} @ {merchant_id}"))
+        session.flush()
+    session.add(Operator(merchant_id=merchant_id, operator_no=operator_no, person_id=person_id))
+    session.flush()
+    return person_id, False
+
+
+def sale_facts(session: Session, sale: Sale, *, without: str | None = None) -> SaleFacts:
+    """Return what the rules need of a sale; `without` leaves out one request's own reservation."""
+    return SaleFacts(
+        paid_at=sale.paid_at,
+        currency=sale.currency,
+        acquirer_id=sale.acquirer_id,
+        terminal_id=sale.terminal_id,
+        is_training=sale.is_training,
+        is_frozen=sale.is_frozen,
+        sums=sums(session, sale, without=without),
+    )
