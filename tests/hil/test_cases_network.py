@@ -59,7 +59,9 @@ def test_case_17_silent_back_office_never_holds_the_cashier_up(till: Till) -> No
     assert "已提交" not in shown
     assert len(till.wait_slips(2)) == 2
     client.scan(following["code"])
-    client.wait_screen("后台没有应答   E-NET", timeout_s=15)
+    client.wait_screen("正在查询原交易")
+    client.keys("CANCEL")
+    client.wait_state("SCAN")
     client.back_office("up")
     row = till.wait_stored(request_id, "reviewing")
     assert row["sale_id"] == sale["sale_id"]

@@ -3,6 +3,7 @@
 A reset costs seconds; a test that needs only a sale nobody has touched and the menu on the screen does not need one.
 """
 
+import time
 from typing import Any
 
 from hil.bench.client import BenchClient
@@ -11,6 +12,8 @@ from tests.hil.cashier import Cashier
 
 #: From the sixth request in an hour the policy asks for a supervisor (F4); a test makes at most two.
 MAX_REQUESTS = 3
+#: `ScannerConfig.reread_window_ms` and a margin.
+REREAD_S = 0.8
 _HEALTHY = {"faults": [], "unplugged": [], "broker": "up", "back_office": "up", "power": "on", "locale": "zh-CN"}
 _MAX_STEPS_HOME = 6
 
@@ -22,12 +25,14 @@ class BenchUse:
         daemon_pid: Of the daemon on the data that `Till` last made fresh; 0 = make it fresh again.
         spares: Spare sales that were given out since.
         kinds: Other sales that were given out since.
+        last_code: Code that was scanned last, and when (monotonic, seconds).
     """
 
     def __init__(self) -> None:
         self.daemon_pid = 0
         self.spares = 0
         self.kinds: set[str] = set()
+        self.last_code = ("", 0.0)
 
 
 class Till(Cashier):
@@ -110,9 +115,19 @@ class Till(Cashier):
         return sale
 
     def scan(self, sale: dict[str, Any]) -> None:
-        """Scan a sale's code; ends at SALE."""
+        """Scan a sale's code as a person would: not twice within the time in which it counts as read once."""
+        code, at_s = self._use.last_code
+        if code == sale["code"]:
+            time.sleep(max(0.0, at_s + REREAD_S - time.monotonic()))
         self.client.scan(sale["code"])
+        self._use.last_code = (sale["code"], time.monotonic())
         self.client.wait_state("SALE")
+
+    def scan_sale(self, kind: str) -> dict[str, Any]:
+        """Scan the demo sale of a kind; ends at SALE. Returns the sale."""
+        sale = self.sale(kind)
+        self.scan(sale)
+        return sale
 
     def to_confirm(self, sale: dict[str, Any], reason_key: str = "1") -> None:
         """From MENU to CONFIRM: the whole amount of a sale."""
