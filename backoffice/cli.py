@@ -82,9 +82,18 @@ def _add_groups(
     load.add_argument("file", type=Path)
 
 
+def _print_version(*, is_json: bool) -> int:
+    from pos_agent import __version__  # noqa: PLC0415 - see main
+
+    sys.stdout.write((f'{{"version":"{__version__}"}}' if is_json else __version__) + "\n")
+    return 0
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
     arguments = make_parser().parse_args(argv)
+    if arguments.command == "version":
+        return _print_version(is_json=arguments.json)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
     for noisy in ("alembic", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

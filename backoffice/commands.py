@@ -7,7 +7,6 @@ import sys
 from base64 import b64decode
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
@@ -24,18 +23,9 @@ from pos_agent.errors import ConfigFileError
 def run(arguments: argparse.Namespace) -> int:
     """Run a parsed command."""
     name = arguments.command + (f" {arguments.action}" if hasattr(arguments, "action") else "")
-    if name == "version":
-        return _say(arguments, _version(), {"version": _version()})
     config = load_config(arguments.config)
     add_profiles(config, load_profiles())
     return _COMMANDS[name](arguments, config)
-
-
-def _version() -> str:
-    try:
-        return version("pos-agent")
-    except PackageNotFoundError:
-        return "0+unknown"
 
 
 def _say(arguments: argparse.Namespace, words: str, data: object) -> int:
