@@ -1,0 +1,69 @@
+"""``python -m hil.chaos --seconds 60 --seed 1``: break everything and count; ``check DIR``: judge a kept run again."""
+
+import argparse
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from hil.chaos.checker import Report, check_folder
+
+_MOST_SHOWN = 40
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m hil.chaos",
+        description="Two real tills, broker, back office and acquirer under seeded faults, then a judgement.",
+        epilog="exit status: 0 nothing lost, doubled, untrue or leaked; 1 something was; 2 wrong usage",
+    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="of faults; quiet time comes on top (%(default)g)")
+    parser.add_argument("--seed", type=int, default=1, help="fixes the fault schedule (%(default)s)")
+    parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite", help="of the back office")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep history, ledger, data and logs here")
+    parser.add_argument("--calm", action="store_true", help="no faults: what the rig itself is worth")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    again = commands.add_parser("check", help="judge a kept run again")
+    again.add_argument("folder", type=Path)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    options = make_parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    if options.command == "check":
+        return _tell(check_folder(options.folder), f"{options.folder}")
+    from hil.chaos.run import Options, run  # noqa: PLC0415 - `check` needs none of it
+
+    began_s = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="pos-agent-chaos-") as temporary:
+        folder = options.keep or Path(temporary) / "run"
+        wanted = Options(
+            folder=folder,
+            seconds=options.seconds,
+            seed=options.seed,
+            database=options.database,
+            is_calm=options.calm,
+        )
+        report = run(wanted)
+        title = f"seed={options.seed} database={options.database} took_s={time.monotonic() - began_s:.0f}"
+        return _tell(report, title)
+
+
+def _tell(report: Report, title: str) -> int:
+    sys.stdout.write(f"chaos {title}\n{report.summary()}\n")
+    for one in report.violations[:_MOST_SHOWN]:
+        sys.stdout.write(f"  {one.kind} {one.invariant} {one.request_id} {one.text}\n")
+    if len(report.violations) > _MOST_SHOWN:
+        sys.stdout.write(f"  … and {len(report.violations) - _MOST_SHOWN} more\n")
+    if not report.refunds:
+        sys.stdout.write("  no refund was made: nothing is proved\n")
+    return 0 if report.is_clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,243 @@
+"""The fault schedule: which fault, when and for how long, all from the seed; and how each is done."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Final
+
+import msgspec
+
+from hil.chaos.spy import ATTACKS, Spy
+from hil.chaos.world import World
+from hil.rig.daemon import find_faketime
+
+#: Fault → weight. What kills comes often: the contract is about kills.
+WEIGHTS: Final = {
+    "kill_till": 30,
+    "kill_office": 16,
+    "kill_broker": 8,
+    "stop_broker": 3,
+    "wipe_broker": 4,
+    "stall_broker": 3,
+    "stall_office": 3,
+    "proxy_reset": 6,
+    "proxy_half_open": 5,
+    "proxy_slow": 4,
+    "proxy_refuse": 4,
+    "attack": 14,
+    "paper_end": 4,
+    "cover_open": 2,
+    "printer_unplug": 3,
+    "printer_power": 2,
+    "printer_busy": 2,
+    "scanner_noise": 3,
+    "scanner_half_frame": 2,
+    "scanner_unplug": 2,
+    "keypad_unplug": 1,
+    "clock": 2,
+}
+KILLS: Final = frozenset({"kill_till", "kill_office", "kill_broker", "wipe_broker"})
+_SKEWS_S = (-86_400 * 365, -7_200, 3_600, 86_400 * 365)
+#: What the acquirer answers, in a mix; most refunds go well.
+_ANSWERS: Final = (
+    *("accepted",) * 10,
+    *("processing",) * 4,
+    *("timeout",) * 4,
+    *("timeout:lost",) * 2,
+    "failed:NOT_ENOUGH",
+    "failed:USER_ACCOUNT_ABNORMAL",
+    "abnormal",
+)
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One fault of the schedule.
+
+    Attributes:
+        pause_s: Before it.
+        fault: A key of `WEIGHTS`.
+        target: Which till or which proxy: 0, 1, 2.
+        hold_s: How long it lasts.
+        pick: For choices within the fault.
+    """
+
+    pause_s: float
+    fault: str
+    target: int
+    hold_s: float
+    pick: int
+
+
+def schedule(seed: int) -> Iterator[Step]:
+    """Yield the faults of a seed, without end."""
+    random_ = random.Random(seed)
+    names, weights = list(WEIGHTS), list(WEIGHTS.values())
+    while True:
+        yield Step(
+            pause_s=random_.uniform(0.2, 2.2),
+            fault=random_.choices(names, weights)[0],
+            target=random_.randrange(3),
+            hold_s=random_.uniform(0.1, 3.0),
+            pick=random_.randrange(1 << 30),
+        )
+
+
+def acquirer_answers(seed: int, count: int) -> list[str]:
+    """Return what the acquirer answers to the next refunds."""
+    return random.Random(seed).choices(_ANSWERS, k=count)
+
+
+class Breaker:
+    """Does what the schedule says; faults of different things overlap, of one thing they do not."""
+
+    def __init__(self, world: World, spy: Spy) -> None:
+        self._world = world
+        self._spy = spy
+        self._busy: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.kills = 0
+        self.faults = 0
+        self.attacks = 0
+
+    async def run(self, seed: int) -> None:
+        """Break things until cancelled."""
+        for step in schedule(seed):
+            await asyncio.sleep(step.pause_s)
+            name, act = self._action(step)
+            if name in self._busy:
+                continue
+            self._busy.add(name)
+            task = asyncio.create_task(self._do(step, name, act), name=f"chaos-{step.fault}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def settle(self) -> None:
+        """Return when all faults that were begun are over.
+
+        Raises:
+            ExceptionGroup: Some could not be done: the run is worth nothing.
+        """
+        results = await asyncio.gather(*self._tasks, return_exceptions=True)
+        failures = [one for one in results if isinstance(one, Exception)]
+        if failures:
+            raise ExceptionGroup("faults that could not be done", failures)
+
+    async def _do(self, step: Step, name: str, act: Callable[[Step], Awaitable[None]]) -> None:
+        self.faults += 1
+        if step.fault in KILLS:
+            self.kills += 1
+        self._world.history.add("fault", fault=step.fault, what=name, hold_s=round(step.hold_s, 2))
+        try:
+            await act(step)
+        finally:
+            self._busy.discard(name)
+
+    def _action(self, step: Step) -> tuple[str, Callable[[Step], Awaitable[None]]]:
+        group = step.fault.partition("_")[0]
+        till = self._world.tills[step.target % 2].name
+        if step.fault in ("kill_office", "stall_office"):
+            return "office", self._office
+        if step.fault in ("kill_broker", "stop_broker", "wipe_broker", "stall_broker"):
+            return "broker", self._broker
+        match group:
+            case "kill" | "clock":
+                return f"{till}-power", self._till
+            case "proxy":
+                return f"proxy-{step.target}", self._proxy
+            case "attack":
+                return "attack", self._attack
+            case "keypad":
+                return f"{till}-keypad", self._plug
+            case "scanner":
+                return f"{till}-scanner", self._scanner
+            case _:
+                return f"{till}-printer", self._printer
+
+    async def _till(self, step: Step) -> None:
+        till = self._world.tills[step.target % 2]
+        await till.cut()
+        if step.fault == "clock" and find_faketime() is not None:
+            till.pos.skew_s = 0 if till.pos.skew_s else _SKEWS_S[step.pick % len(_SKEWS_S)]
+            self._world.history.add("clock", till=till.name, skew_s=till.pos.skew_s)
+        await asyncio.sleep(step.hold_s / 3)
+        till.power_on()
+        await asyncio.sleep(0.8)
+
+    async def _office(self, step: Step) -> None:
+        office = self._world.bo
+        if step.fault == "stall_office":
+            await office.stall()
+        else:
+            await office.kill()
+            self._world.history.add("kill", what="office")
+        await asyncio.sleep(step.hold_s / 2)
+        await office.up()
+
+    async def _broker(self, step: Step) -> None:
+        broker = self._world.broker
+        match step.fault:
+            case "wipe_broker":
+                self._world.history.add("kill", what="broker")
+                await broker.wipe()
+                return
+            case "stall_broker":
+                broker.stall()
+            case "stop_broker":
+                await broker.down()
+            case _:
+                self._world.history.add("kill", what="broker")
+                await broker.down(is_abrupt=True)
+        await asyncio.sleep(step.hold_s / 2)
+        await broker.up()
+
+    async def _proxy(self, step: Step) -> None:
+        till_proxies = [till.proxy for till in self._world.tills if till.proxy is not None]
+        proxy = [*till_proxies, self._world.office_proxy][step.target]
+        if step.fault == "proxy_reset":
+            proxy.reset()
+            return
+        proxy.set_mode(step.fault.removeprefix("proxy_"))
+        if step.fault == "proxy_refuse":
+            proxy.reset()
+        await asyncio.sleep(step.hold_s * (4 if step.fault == "proxy_half_open" else 1.5))
+        proxy.set_mode("pass")
+
+    async def _attack(self, step: Step) -> None:
+        kind = ATTACKS[step.pick % len(ATTACKS)]
+        count = self._spy.attack(kind)
+        self.attacks += count
+        self._world.history.add("attack", attack=kind, messages=count)
+
+    async def _plug(self, step: Step) -> None:
+        devices = self._world.tills[step.target % 2].devices
+        name = step.fault.partition("_")[0]
+        devices.unplug(name)
+        await asyncio.sleep(step.hold_s)
+        devices.plug(name)
+
+    async def _scanner(self, step: Step) -> None:
+        devices = self._world.tills[step.target % 2].devices
+        if step.fault == "scanner_unplug":
+            await self._plug(step)
+        elif not devices.scanner.is_plugged:
+            return
+        elif step.fault == "scanner_noise":
+            await devices.scanner.noise(64 + step.pick % 4000)
+        else:
+            await devices.scanner.send(b"8123456", suffix=b"")
+
+    async def _printer(self, step: Step) -> None:
+        till = self._world.tills[step.target % 2]
+        printer = till.devices.printer
+        if step.fault == "printer_unplug":
+            await self._plug(step)
+        elif step.fault == "printer_power":
+            printer.power_off()
+            await asyncio.sleep(step.hold_s / 2)
+            await printer.power_on()
+        else:
+            fault = step.fault.removeprefix("printer_")
+            printer.set_fault(fault, **({"after_mm": step.pick % 90} if fault == "paper_end" else {}))
+            await asyncio.sleep(step.hold_s)
+            printer.clear_fault(fault)
+            printer.refill()

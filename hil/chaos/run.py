@@ -1,0 +1,179 @@
+"""A run: start the world, work and break for a while, mend everything, wait until all is settled, judge."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from hil.chaos.cashier import Cashier
+from hil.chaos.checker import SECRETS, Report, check_folder
+from hil.chaos.faults import Breaker, acquirer_answers
+from hil.chaos.reviewer import FINAL, RESTING, Reviewer
+from hil.chaos.sales import HOT_COUNT
+from hil.chaos.sightings import Claim, read_screen, read_slip
+from hil.chaos.spy import Spy
+from hil.chaos.world import SPY, World
+
+_log = logging.getLogger(__name__)
+#: After the last fault everything must be settled within this.
+QUIET_S = 120.0
+_PAY_CODE_COUNT = 8
+#: Each cashier takes a sale that both want now and then.
+_HOT_EVERY = 4
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run is.
+
+    Attributes:
+        planted: Variables for tills and back office, by which tests plant bugs.
+        is_calm: No faults at all.
+        quiet_s: Longest wait for everything to settle.
+    """
+
+    folder: Path
+    seconds: float
+    seed: int
+    database: str = "sqlite"
+    planted: Mapping[str, str] = {}
+    is_calm: bool = False
+    quiet_s: float = QUIET_S
+
+
+def run(options: Options) -> Report:
+    """Make a run and judge it; its history stays in the folder."""
+    asyncio.run(_run(options))
+    return check_folder(options.folder)
+
+
+async def _run(options: Options) -> None:
+    seed = options.seed
+    world = World(options.folder, seed=seed, database=options.database, planted=options.planted)
+    pay_codes = _pay_codes(random.Random(seed + 1))
+    (world.folder / SECRETS).write_bytes(msgspec.json.encode([*world.secrets, *pay_codes]))
+    spy = Spy(SPY, port=world.broker.port, pki=world.pki, seed=seed + 2)
+    reviewer = None
+    try:
+        await world.start()
+        await world.acquirer.control(acquirer_answers(seed + 3, 2000), is_settled=False)
+        spy.start()
+        reviewer = Reviewer(world.bo, world.history, seed=seed + 4)
+        cashiers = [
+            Cashier(till, world.history, _queue(world, number), seed=seed + 10 + number, pay_codes=pay_codes)
+            for number, till in enumerate(world.tills)
+        ]
+        await _work(options, world, spy, reviewer, cashiers)
+    finally:
+        spy.stop()
+        if reviewer is not None:
+            await reviewer.close()
+        await world.stop()
+
+
+def _pay_codes(random_: random.Random) -> list[str]:
+    """Return 付款码: 18 digits, WeChat's start with 10 … 15, Alipay's with 25 … 30 (payments.md section 3)."""
+    heads = ("10", "13", "15", "25", "28", "30")
+    return [
+        random_.choice(heads) + "".join(str(random_.randrange(10)) for _ in range(16)) for _ in range(_PAY_CODE_COUNT)
+    ]
+
+
+def _queue(world: World, number: int) -> list[dict[str, object]]:
+    """Return the sales of one cashier: own ones, and every fourth one of those that both get."""
+    own = world.sales[HOT_COUNT + number :: len(world.tills)]
+    hot = iter(world.sales[:HOT_COUNT])
+    queue = []
+    for index, sale in enumerate(own):
+        if index % _HOT_EVERY == 1 and (both := next(hot, None)) is not None:
+            queue.append(both)
+        queue.append(sale)
+    return queue
+
+
+async def _work(options: Options, world: World, spy: Spy, reviewer: Reviewer, cashiers: list[Cashier]) -> None:
+    workers: tuple[Cashier | Reviewer, ...] = (*cashiers, reviewer)
+    people = [asyncio.create_task(one.run(), name=f"chaos-person-{n}") for n, one in enumerate(workers)]
+    breaker = Breaker(world, spy)
+    breaking = None if options.is_calm else asyncio.create_task(breaker.run(options.seed), name="chaos-breaker")
+    try:
+        await _wait_or_fail([*people, *([breaking] if breaking else [])], options.seconds)
+        if breaking is not None:
+            breaking.cancel()
+            await asyncio.gather(breaking, return_exceptions=True)
+            await breaker.settle()
+        world.history.add("quiet")
+        await world.heal()
+        await _settle(options, world, reviewer, cashiers, people)
+    finally:
+        tasks = [*people, *([breaking] if breaking else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    reviewer.note_all()
+    world.history.add("end")
+
+
+async def _wait_or_fail(tasks: list[asyncio.Task[None]], seconds: float) -> None:
+    """Wait; a robot that ends raised something, and that is our own fault."""
+    done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+async def _settle(
+    options: Options, world: World, reviewer: Reviewer, cashiers: list[Cashier], people: list[asyncio.Task[None]]
+) -> None:
+    """Wait until all is decided, told and printed; then look up what the tills have not told yet."""
+    for cashier in cashiers:
+        cashier.is_idle = True
+    deadline = time.monotonic() + options.quiet_s
+    asked = 0
+    while time.monotonic() < deadline:
+        await _wait_or_fail(people, 1.0)
+        if not await _is_settled(world, reviewer):
+            continue
+        untold = _untold(world, reviewer)
+        if asked >= 2 or not any(untold.values()):
+            break
+        asked += 1
+        for till, cashier in zip(world.tills, cashiers, strict=True):
+            cashier.to_look_up = untold[till.name]
+        while time.monotonic() < deadline and not all(one.is_at_rest for one in cashiers):
+            await _wait_or_fail(people, 0.5)
+    await _read_again(reviewer, people)
+
+
+async def _read_again(reviewer: Reviewer, people: list[asyncio.Task[None]]) -> None:
+    reads = reviewer.reads
+    deadline = time.monotonic() + 10.0
+    while reviewer.reads < reads + 2 and time.monotonic() < deadline:
+        await _wait_or_fail(people, 0.2)
+
+
+async def _is_settled(world: World, reviewer: Reviewer) -> bool:
+    if any(row["state"] not in RESTING for row in reviewer.rows.values()):
+        return False
+    for till in world.tills:
+        status = await till.pos.status()
+        if status is None or status.printer_jobs or status.workflow_state != "MENU":
+            return False
+        if status.outbox.queued or status.outbox.sent or not status.is_back_office_present:
+            return False
+    return True
+
+
+def _untold(world: World, reviewer: Reviewer) -> dict[str, list[str]]:
+    """Return, by till, the tails of final requests whose end neither screen nor paper has told."""
+    told = set()
+    for event in world.history.told:
+        seen = read_slip(event) if event["kind"] == "slip" else [read_screen(event["lines"])]
+        told |= {one.request_id for one in seen if one is not None and one.claim in (Claim.MOVED, Claim.NEVER)}
+    found: dict[str, list[str]] = {till.name: [] for till in world.tills}
+    for request_id, row in reviewer.rows.items():
+        if row["state"] in FINAL and request_id not in told:
+            found[row["terminal_id"]].append(request_id[-6:])
+    return found
