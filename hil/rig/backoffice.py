@@ -5,6 +5,7 @@ import secrets
 import shutil
 import signal
 import sys
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,12 @@ class WebUser(msgspec.Struct, frozen=True):
 
 
 class BackOffice:
-    """The back-office process."""
+    """The back-office process.
+
+    Args of `__init__` beyond the obvious:
+        settings: Laid over the configuration of the bench, section by section.
+        env: Variables of the process, added to our own.
+    """
 
     def __init__(
         self,
@@ -69,6 +75,8 @@ class BackOffice:
         acquirer_url: str,
         terminal_id: str,
         operators: tuple[Operator, ...],
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.port = port
@@ -82,6 +90,8 @@ class BackOffice:
         self._acquirer_url = acquirer_url
         self._terminal_id = terminal_id
         self._operators = operators
+        self._settings = settings or {}
+        self._env = env
         self._folder = state_dir / "backoffice"
         self._fresh = state_dir / "backoffice.fresh"
         self._config_path = state_dir / "backoffice.toml"
@@ -97,6 +107,12 @@ class BackOffice:
 
     def _config(self) -> dict[str, Any]:
         """Return the configuration: the shipped defaults, with the waits of a demo instead of those of a bank."""
+        config = self._bench_config()
+        for section, values in self._settings.items():
+            config[section] = {**config[section], **values}
+        return config
+
+    def _bench_config(self) -> dict[str, Any]:
         worker = next(iter(self._pki.workers.values()))
         return {
             "lookup_key_file": str(self._pki.lookup_key_file),
@@ -143,15 +159,20 @@ class BackOffice:
 
     async def _enrol(self) -> None:
         """Make known the till, those who review, and who the till's operators are (I3)."""
-        key = self._pki.device_key
-        where = ["--id", self._terminal_id, "--merchant", MERCHANT_ID, "--merchant-name", MERCHANT_NAME]
-        await self._tool("terminal", "add", *where, "--device-kid", key.kid, "--device-key", key.public_base64)
+        tills = {self._terminal_id: self._pki.device_key, **{one: key for one, (_, key) in self._pki.others.items()}}
+        for terminal_id, key in tills.items():
+            where = ["--id", terminal_id, "--merchant", MERCHANT_ID, "--merchant-name", MERCHANT_NAME]
+            await self._tool("terminal", "add", *where, "--device-kid", key.kid, "--device-key", key.public_base64)
         for user in self.users:
             who = ["--login", user.name, "--name", user.name, "--role", user.role]
             await self._tool("person", "add", *who, input_text=user.password + "\n")
         for operator in self._operators:
             who = ["--no", operator.no, "--person", f"person-{operator.no}", "--name", operator.name]
             await self._tool("operator", "map", "--merchant", MERCHANT_ID, *who)
+
+    async def import_sales(self, path: Path) -> None:
+        """Import a file of further sales."""
+        await self._tool("sales", "import", str(path))
 
     async def _tool(self, *arguments: str, input_text: str = "") -> str:
         command = ["backoffice.cli", *arguments, "--config", str(self._config_path)]
@@ -166,7 +187,7 @@ class BackOffice:
     async def start(self) -> None:
         """Start; return when it serves its pages."""
         command = [sys.executable, "-m", "backoffice.cli", "serve", "--config", str(self._config_path)]
-        self._process.spawn(command)
+        self._process.spawn(command, env=self._env)
         await self._process.wait_until(lambda: '"ready"' in self._process.log_text(), timeout_s=20, what="ready line")
         self.mode = "up"
 

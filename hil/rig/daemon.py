@@ -5,6 +5,7 @@ import re
 import secrets
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -52,6 +53,7 @@ class Daemon:
         operators: Whom `prepare` creates.
         paper_speed: How many times faster than real paper moves.
         log_level: INFO or DEBUG.
+        env: Variables of the process, added to our own.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Daemon:
         operators: tuple[Operator, ...],
         paper_speed: float,
         log_level: str = "INFO",
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.operators = operators
         self.is_powered = False
@@ -75,6 +78,7 @@ class Daemon:
         self._paper_speed = paper_speed
         self._log_level = log_level
         self._log_path = state_dir / "logs" / "daemon.log"
+        self._env = env or {}
         self._process = ManagedProcess("pos_agent", self._log_path)
 
     @property
@@ -127,6 +131,7 @@ class Daemon:
             "POS_AGENT_USB_BACKEND": "hil.simulators.usb_backend:get_backend",
             "POS_AGENT_SIM_USB_SOCKET": str(self._devices.printer_socket),
             **self._clock_environment(),
+            **self._env,
         }
         command = [sys.executable, "-m", "pos_agent", "run", "--config", str(self._config_path)]
         command += ["--data-dir", str(self._shipped_dir), "--log-level", self._log_level]

@@ -37,6 +37,7 @@ class Pki(msgspec.Struct, frozen=True):
 
     Attributes:
         lookup_key_file: Base64 of the key that till and back office share for keyed hashes (D14).
+        others: Certificate and device key of further tills, by terminal id.
     """
 
     ca_file: Path
@@ -46,15 +47,24 @@ class Pki(msgspec.Struct, frozen=True):
     device_key: SigningKey
     back_office_key: SigningKey
     lookup_key_file: Path
+    others: dict[str, tuple[Identity, SigningKey]] = {}
+
+    def of(self, terminal_id: str) -> "Pki":
+        """Return the same keys as seen by one of the `others`."""
+        identity, device_key = self.others[terminal_id]
+        return msgspec.structs.replace(self, terminal=identity, device_key=device_key)
 
 
-def make_pki(folder: Path, *, terminal_id: str, worker_names: tuple[str, ...]) -> Pki:
+def make_pki(
+    folder: Path, *, terminal_id: str, worker_names: tuple[str, ...], other_terminal_ids: tuple[str, ...] = ()
+) -> Pki:
     """Write a new CA, certificates and signing keys into `folder`.
 
     Args:
         folder: Made if missing, readable by its owner only.
         terminal_id: Common name of the terminal's certificate.
         worker_names: Common name of each back-office worker: one for each role and worker (D15).
+        other_terminal_ids: Further tills of the same shop.
     """
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
@@ -69,6 +79,10 @@ def make_pki(folder: Path, *, terminal_id: str, worker_names: tuple[str, ...]) -
         device_key=_signing_key(folder, "device", f"dev-{terminal_id}"),
         back_office_key=_signing_key(folder, "back-office", "bo-1"),
         lookup_key_file=lookup_key_file,
+        others={
+            one: (authority.issue(one), _signing_key(folder, f"device-{one}", f"dev-{one}"))
+            for one in other_terminal_ids
+        },
     )
 
 
