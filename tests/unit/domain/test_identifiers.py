@@ -28,4 +28,3 @@ def test_terminal_id_form(text: str, expected: bool) -> None:
 
 def test_refund_no_is_a_pure_function_of_prefix_and_id() -> None:
     assert refund_no("327M", "9812345678901234567815") == "327M9812345678901234567815"
-
