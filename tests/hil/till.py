@@ -26,6 +26,7 @@ class BenchUse:
         spares: Spare sales that were given out since.
         kinds: Other sales that were given out since.
         last_code: Code that was scanned last, and when (monotonic, seconds).
+        requests: Newest request at the last count, and how many there were.
     """
 
     def __init__(self) -> None:
@@ -33,6 +34,7 @@ class BenchUse:
         self.spares = 0
         self.kinds: set[str] = set()
         self.last_code = ("", 0.0)
+        self.requests = ("", 0)
 
 
 class Till(Cashier):
@@ -51,7 +53,7 @@ class Till(Cashier):
     def open(self) -> None:
         """Come to MENU with devices and network in order and nothing waiting; on fresh data where that is needed."""
         state = self.client.state()
-        if not self._is_usable(state) or len(self.client.requests()) > MAX_REQUESTS or not self._go_home():
+        if not self._is_usable(state) or self._count_requests(state) > MAX_REQUESTS or not self._go_home():
             self.open_fresh()
         self._slips_before = len(self.client.slips())
 
@@ -62,6 +64,7 @@ class Till(Cashier):
         self._use.daemon_pid = self.client.state()["daemon"]["pid"]
         self._use.spares = 0
         self._use.kinds.clear()
+        self._use.requests = ("", 0)
         self._slips_before = 0
 
     def power_on(self) -> None:
@@ -77,6 +80,13 @@ class Till(Cashier):
         are_devices_fine = all(one["online"] and not one["code"] for one in state["devices"].values())
         is_idle = not any(state["outbox"].values()) and daemon["is_back_office_present"]
         return are_devices_fine and is_idle and all(state[name] == value for name, value in _HEALTHY.items())
+
+    def _count_requests(self, state: dict[str, Any]) -> int:
+        """Return how many requests there are; the back office is asked only if there is a new one."""
+        newest = state["daemon"]["last_request_id"]
+        if newest != self._use.requests[0]:
+            self._use.requests = (newest, len(self.client.requests()))
+        return self._use.requests[1]
 
     def _go_home(self) -> bool:
         for _ in range(_MAX_STEPS_HOME):
