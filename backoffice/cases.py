@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from backoffice import audit
 from backoffice.ingest.context import Context
-from backoffice.refunds import announce, lock_refund, move
+from backoffice.refunds import announce, is_restoring, lock_refund, move
 from backoffice.review import Actor, DecisionError, approvers
 from backoffice.rules import has_rank
 from backoffice.states import FINAL, State
@@ -68,6 +68,8 @@ def _open_case(session: Session, actor: Actor, case_id: int) -> tuple[ManualCase
     session.refresh(case)
     if refund is None:
         raise DecisionError("not_found", 404)
+    if is_restoring(session):
+        raise DecisionError("restoring")
     if case.closed_at is not None:
         raise DecisionError("not_now")
     if not has_rank(actor.role, "finance"):

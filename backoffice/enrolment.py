@@ -69,7 +69,8 @@ def mark_terminal(session: Session, terminal_id: str, *, is_denied: bool) -> Non
         raise ValueError(f"no till {terminal_id}")
     terminal.is_denied = is_denied
     if not is_denied:
-        terminal.is_suspect = False
+        # Somebody looked at the cards: the next token is believed once, whatever it is.
+        terminal.is_suspect, terminal.token, terminal.token_previous = False, "", ""
     session.flush()
 
 

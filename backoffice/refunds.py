@@ -16,12 +16,36 @@ from pos_agent.protocol.codec import encode
 from pos_agent.protocol.messages import RefundStateMessage
 
 _EPOCH = "epoch"
+_RESTORING = "restoring"
 
 
 def current_epoch(session: Session) -> int:
     """Return the restore counter (trust.md 8), 1 in a new database."""
     row = session.get(Meta, _EPOCH)
     return int(row.value) if row else 1
+
+
+def set_epoch(session: Session, epoch: int, *, is_restoring: bool) -> None:
+    """Set the restore counter, and whether the database is still behind the world (`backoffice.restoring`)."""
+    for key, value in ((_EPOCH, str(epoch)), (_RESTORING, "1" if is_restoring else "")):
+        row = session.get(Meta, key)
+        if row is None:
+            session.add(Meta(key=key, value=value))
+        else:
+            row.value = value
+    session.flush()
+
+
+def is_restoring(session: Session) -> bool:
+    """Return True while an older copy of the database catches up: nothing is executed or decided (trust.md 8)."""
+    row = session.get(Meta, _RESTORING)
+    return row is not None and bool(row.value)
+
+
+def stated_money(state: State, hold: Hold | None, closed_as: str | None, *, is_restoring: bool) -> MoneyMoved:
+    """Say whether money has moved; while restoring, an open request may have been paid by what was lost (I9)."""
+    moved = money_moved(state, hold, MoneyMoved(closed_as) if closed_as else None)
+    return MoneyMoved.UNKNOWN if moved is MoneyMoved.NO and state not in FINAL and is_restoring else moved
 
 
 def lock_refund(session: Session, request_id: str) -> Refund | None:
@@ -100,7 +124,7 @@ def update_of(session: Session, refund: Refund, at: datetime) -> RefundUpdate:
         state=wire_state(state),
         epoch=current_epoch(session),
         seq=refund.seq,
-        money_moved=money_moved(state, hold, MoneyMoved(refund.closed_as) if refund.closed_as else None),
+        money_moved=stated_money(state, hold, refund.closed_as, is_restoring=is_restoring(session)),
         at=at,
         reason=refund.reason_text,
         hold=hold,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from backoffice.ingest.context import Context
 from backoffice.ingest.facts import sale_facts
 from backoffice.ledger import Sums, lock_sale, sums
-from backoffice.refunds import bind_sale, lock_refund, move, request_of, touch
+from backoffice.refunds import bind_sale, is_restoring, lock_refund, move, request_of, touch
 from backoffice.rules import has_rank, levels_needed, refuse_amount, refuse_sale
 from backoffice.states import State
 from backoffice.store.schema import Decision, Refund, Sale
@@ -92,6 +92,8 @@ def decide(session: Session, context: Context, actor: Actor, request_id: str, co
     refund = lock_refund(session, request_id)
     if refund is None:
         raise DecisionError("not_found", 404)
+    if is_restoring(session):
+        raise DecisionError("restoring")
     now = shown_now(session, refund)
     if command.shown != now:
         raise StaleError(str(command.shown), str(now))

@@ -47,10 +47,13 @@ WITHDRAWABLE: Final = frozenset({State.HELD, State.REVIEWING, State.NEED_INFO, S
 
 _S = State
 EDGES: Final[dict[State, frozenset[State]]] = {
-    _S.HELD: frozenset({_S.REVIEWING, _S.REJECTED, _S.CANCELED}),
-    _S.REVIEWING: frozenset({_S.NEED_INFO, _S.APPROVED, _S.REJECTED, _S.CANCELED, _S.COUPON_ISSUED}),
-    _S.NEED_INFO: frozenset({_S.REVIEWING, _S.REJECTED, _S.CANCELED}),
-    _S.APPROVED: frozenset({_S.EXECUTING, _S.HELD, _S.CANCELED, _S.FAILED}),
+    # To UNKNOWN: after a restore, the acquirer knows of a call that our copy of the record does not (trust.md 8).
+    _S.HELD: frozenset({_S.REVIEWING, _S.REJECTED, _S.CANCELED, _S.UNKNOWN}),
+    _S.REVIEWING: frozenset(
+        {_S.HELD, _S.NEED_INFO, _S.APPROVED, _S.REJECTED, _S.CANCELED, _S.COUPON_ISSUED, _S.UNKNOWN}
+    ),
+    _S.NEED_INFO: frozenset({_S.HELD, _S.REVIEWING, _S.REJECTED, _S.CANCELED, _S.UNKNOWN}),
+    _S.APPROVED: frozenset({_S.EXECUTING, _S.HELD, _S.CANCELED, _S.FAILED, _S.UNKNOWN}),
     _S.EXECUTING: frozenset({_S.EXECUTING, _S.SUCCEEDED, _S.FAILED, _S.ABNORMAL, _S.UNKNOWN}),
     _S.UNKNOWN: frozenset({_S.EXECUTING, _S.SUCCEEDED, _S.FAILED, _S.ABNORMAL, _S.MANUAL}),
     _S.ABNORMAL: frozenset({_S.SUCCEEDED, _S.CLOSED}),

@@ -23,7 +23,7 @@ def record_call(session: Session, context: Context, order: RefundOrder, answer: 
     attempt.outcome, attempt.ended_at = answer.outcome.value, context.now()
     attempt.detail = f"{answer.code} {answer.detail}".strip()[:300]
     if State(refund.state) not in AT_ACQUIRER or refund.attempt != order.attempt:
-        _contradict(session, context, refund, answer)
+        contradict(session, context, refund, answer)
         return
     hold = HOLDS.get(answer.code) if answer.outcome is Outcome.REFUSED else None
     if answer.outcome is Outcome.ACCEPTED:
@@ -66,7 +66,7 @@ def record_query(session: Session, context: Context, request_id: str, answer: An
     if refund is None:
         return None
     if State(refund.state) not in AT_ACQUIRER:
-        _contradict(session, context, refund, answer)
+        contradict(session, context, refund, answer)
         return None
     match answer.outcome:
         case Outcome.SUCCEEDED:
@@ -125,7 +125,7 @@ def _to_manual(session: Session, context: Context, refund: Refund, detail: str) 
     open_case(session, refund, kind="unknown", detail=detail, now=context.now)
 
 
-def _contradict(session: Session, context: Context, refund: Refund, answer: Answer) -> None:
+def contradict(session: Session, context: Context, refund: Refund, answer: Answer) -> None:
     """Never change a final state, never drop the answer: open a case and freeze the sale (D10)."""
     state = State(refund.state)
     said_yes = answer.outcome is Outcome.SUCCEEDED

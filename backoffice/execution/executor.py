@@ -4,8 +4,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
-from backoffice.execution import answers, lease, steps
-from backoffice.execution.contract import Adapter, RefundOrder
+from backoffice import restoring
+from backoffice.execution import answers, lease, steps, verification
+from backoffice.execution.contract import Adapter, Outcome, RefundOrder
 from backoffice.ingest.context import Context
 from backoffice.store.database import Database
 
@@ -85,12 +86,44 @@ class Executor:
                 _log.warning("found open attempts count=%d", found)
         # Stays set if this round fails: an attempt whose answer was not recorded is open, as after a crash.
         self._is_recovery_due = True
+        questions = await database.read(lambda session: verification.questions(session, context))
+        if questions is not None:
+            return await self._verify(questions)
         worked = await self._execute() + await self._query()
         self._is_recovery_due = False
         if worked:
             self._on_changed()
             return 0.0
         return await database.read(lambda session: steps.next_due_s(session, context))
+
+    async def _verify(self, questions: list[verification.Question]) -> float:
+        """Ask about refunds after a restore; returns seconds until the next look."""
+        self._is_recovery_due = False
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._verify_one(each), name="verify") for each in questions]
+        answered = sum(task.result() for task in tasks)
+        is_over = await self._database.write(lambda session: restoring.finish_if_done(session, self._context))
+        if answered or is_over:
+            self._on_changed()
+        return 0.0 if is_over or answered == verification.BATCH else self._context.config.execution.poll_s
+
+    async def _verify_one(self, question: verification.Question) -> bool:
+        """Ask every acquirer that may know the refund; the first that does is believed."""
+        context, found = self._context, None
+        for acquirer_id, number in question.numbers:
+            adapter = self._adapters.get(acquirer_id)
+            if adapter is None:
+                continue
+            answer = await adapter.query(number)
+            _log.info("refund verified request=%s outcome=%s", question.refund_request_id, answer.outcome)
+            found = (acquirer_id, answer)
+            if answer.outcome is not Outcome.NOT_FOUND:
+                break
+        if found is None:
+            request_id = question.refund_request_id
+            await self._database.write(lambda session: verification.note_no_acquirer(session, context, request_id))
+            return True
+        return await self._database.write(lambda session: verification.record(session, context, question, *found))
 
     async def _execute(self) -> int:
         found = await self._database.read(lambda session: steps.candidates(session, self._context))

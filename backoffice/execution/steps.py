@@ -11,7 +11,7 @@ from backoffice.execution.contract import RefundOrder
 from backoffice.ingest.context import Context
 from backoffice.ingest.facts import sale_facts
 from backoffice.ledger import lock_sale
-from backoffice.refunds import bind_sale, lock_refund, move, open_case
+from backoffice.refunds import bind_sale, is_restoring, lock_refund, move, open_case
 from backoffice.rules import refuse_amount, refuse_sale
 from backoffice.states import AT_ACQUIRER, State
 from backoffice.store.schema import Attempt, Refund, Sale
@@ -74,7 +74,7 @@ def claim(session: Session, context: Context, request_id: str, acquirer_total_mi
         acquirer_total_minor: The acquirer's own total of refunds of this sale, None where it cannot be asked.
     """
     refund = lock_refund(session, request_id)
-    if refund is None or not _may_start(session, context, refund):
+    if refund is None or is_restoring(session) or not _may_start(session, context, refund):
         return None
     sale = bind_sale(session, refund)
     if sale is None or sale.is_frozen or _is_too_early(session, context, refund, sale):

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from backoffice.ingest.context import Context
 from backoffice.ledger import Sums, find_sale, sums, sums_of
+from backoffice.refunds import is_restoring
 from backoffice.rules import EarlierRefund, Facts, SaleFacts
 from backoffice.states import State
 from backoffice.store.schema import Operator, Person, Refund, Sale, Terminal
@@ -69,6 +70,7 @@ class GroupFacts:
         """Lock the sales of the group, in one order for all workers, then read what was asked of them."""
         self._session = session
         self._context = context
+        self.is_restoring = is_restoring(session)
         times = [request.created_at for _, request in group if request.created_at.tzinfo is not None]
         self._first: datetime | None = min(times, default=None)
         self._last: datetime | None = max(times, default=None)

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from backoffice.ingest.context import Context
 from backoffice.ingest.requests import content_hash, make_ack
-from backoffice.refunds import announce, lock_refund, move
+from backoffice.refunds import announce, is_restoring, lock_refund, move
 from backoffice.states import WITHDRAWABLE, State
 from backoffice.store.schema import Message, Refund, Terminal
 from pos_agent.i18n.backoffice import text
@@ -53,6 +53,8 @@ def _store(session: Session, context: Context, terminal: Terminal, message: Foll
     refund = lock_refund(session, message.refund_request_id)
     if refund is not None and refund.terminal_id != terminal.terminal_id:
         return AckStatus.CONFLICT
+    # A withdrawal is a final word, and until a restore is done nobody knows whether the refund was paid (I9).
+    is_waiting = kind is MessageKind.REFUND_WITHDRAW and is_restoring(session)
     session.add(
         Message(
             refund_request_id=message.refund_request_id,
@@ -61,12 +63,12 @@ def _store(session: Session, context: Context, terminal: Terminal, message: Foll
             terminal_id=terminal.terminal_id,
             content_hash=digest,
             body=msgspec.json.encode(message),
-            is_applied=refund is not None,
+            is_applied=refund is not None and not is_waiting,
             received_at=context.now(),
         )
     )
     session.flush()
-    if refund is not None:
+    if refund is not None and not is_waiting:
         _apply(session, context, refund, message)
     return AckStatus.STORED
 

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from backoffice.ingest.context import Context
 from backoffice.ingest.facts import GroupFacts
 from backoffice.ingest.rows import Judged, insert_all
-from backoffice.refunds import alarm, current_epoch, move
-from backoffice.rules import judge
-from backoffice.states import FINAL, State
+from backoffice.refunds import alarm, current_epoch, is_restoring, move
+from backoffice.rules import Verdict, judge
+from backoffice.states import WITHDRAWABLE, State
 from backoffice.store.schema import EventRow, Message, Refund, Terminal
 from pos_agent.domain.identifiers import is_refund_request_id
 from pos_agent.domain.money import MAX_AMOUNT_MINOR
@@ -87,7 +87,7 @@ def ingest(
     insert_all(session, context, stored, epoch)
     for each in stored:
         for early in known.get(each.message.request.refund_request_id, ()):
-            _apply_early_withdrawal(session, context, early)
+            apply_withdrawal(session, context, early)
     return acks
 
 
@@ -127,6 +127,8 @@ def _judge(
         review=context.config.review,
         profile=context.profile(book.acquirer_id) if book else None,
     )
+    if facts.is_restoring:
+        verdict = _without_final_word(verdict)
     facts.enter(request, verdict.state, person_id=person_id, book=book)
     new = Judged(
         terminal=terminal,
@@ -135,9 +137,17 @@ def _judge(
         person_id=person_id,
         verdict=verdict,
         book=book,
+        is_restoring=facts.is_restoring,
         at=context.now(),
     )
     return AckStatus.STORED, "", new
+
+
+def _without_final_word(verdict: Verdict) -> Verdict:
+    """Hold what would be rejected: an older copy of the record cannot say that nothing moved (I9, trust.md 8)."""
+    if verdict.state is not State.REJECTED:
+        return verdict
+    return Verdict(state=State.HELD, flags=tuple(sorted({*verdict.flags, verdict.code, "restored"})))
 
 
 def _problem(request: RefundRequest, terminal: Terminal) -> str:
@@ -162,19 +172,19 @@ def _alarm_conflict(
         alarm(session, event_id, "id_conflict", now=context.now, data=data)
 
 
-def _apply_early_withdrawal(session: Session, context: Context, early: Message) -> None:
-    """Apply a withdrawal that overtook its request."""
-    if early.kind != MessageKind.REFUND_WITHDRAW.value or early.is_applied:
+def apply_withdrawal(session: Session, context: Context, early: Message) -> None:
+    """Apply a withdrawal that overtook its request, or that waited for the end of a restore."""
+    if early.kind != MessageKind.REFUND_WITHDRAW.value or early.is_applied or is_restoring(session):
         return
     early.is_applied = True
     refund = session.get(Refund, early.refund_request_id)
-    if refund is not None and early.terminal_id == refund.terminal_id and State(refund.state) not in FINAL:
+    if refund is not None and early.terminal_id == refund.terminal_id and State(refund.state) in WITHDRAWABLE:
         move(
             session,
             refund,
             State.CANCELED,
             actor=f"till:{refund.terminal_id}",
             now=context.now,
-            detail="withdrawal arrived first",
+            detail="withdrawal applied later",
             reason=text("reason.withdrawn", context.locale),
         )

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from backoffice import audit
 from backoffice.ingest.context import Context
 from backoffice.ingest.facts import SaleBook
+from backoffice.refunds import stated_money
 from backoffice.rules import Verdict
-from backoffice.states import FINAL, money_moved, wire_state
+from backoffice.states import FINAL, wire_state
 from backoffice.store.schema import AuditLine, Message, OutboxRow, Refund, Terminal
 from pos_agent.domain.refund import RefundUpdate
 from pos_agent.i18n.backoffice import text
@@ -40,6 +41,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     person_id: str
     verdict: Verdict
     book: SaleBook | None
+    is_restoring: bool
     at: datetime
 
 
@@ -116,12 +118,13 @@ def _outbox_row(context: Context, each: Judged, epoch: int) -> dict[str, Any]:
         each.verdict.state,
     )
     totals = each.book.sums() if each.book else None
+    moved = stated_money(state, None, None, is_restoring=each.is_restoring)
     update = RefundUpdate(
         refund_request_id=request_id,
         state=wire_state(state),
         epoch=epoch,
         seq=1,
-        money_moved=money_moved(state, None),
+        money_moved=moved,
         at=each.at,
         reason=_reason(context, each.verdict),
         refunded_total_minor=totals.refunded_minor if totals else None,

@@ -3,10 +3,12 @@
 from sqlalchemy.orm import Session
 
 from backoffice.ingest.context import Context, Reply
-from backoffice.refunds import update_of
-from backoffice.store.schema import EventRow, OutboxRow, Refund, Terminal
+from backoffice.refunds import alarm, current_epoch, lock_refund, move, update_of
+from backoffice.states import State
+from backoffice.store.schema import EventRow, OutboxRow, Refund, Restore, Terminal
 from pos_agent.protocol.messages import (
     CLEARING_STATUSES,
+    AckStatus,
     PresenceMessage,
     RefundStateMessage,
     RefundStatusMessage,
@@ -15,16 +17,37 @@ from pos_agent.protocol.messages import (
 )
 from pos_agent.protocol.topics import Leaf
 
+#: A till that cannot take a state has said its last word on it too; sent again it would be refused again.
+_ANSWERED = CLEARING_STATUSES | {AckStatus.CONFLICT}
+
 
 def acknowledge(session: Session, context: Context, terminal: Terminal, message: StateAckMessage) -> None:
     """Clear an outbox row whose state the till has committed; an ack of an older state clears nothing (D7)."""
+    if message.status is AckStatus.CONFLICT:
+        _hold_contradicted(session, context, terminal, message)
     row = session.get(OutboxRow, message.refund_request_id)
-    if row is None or row.terminal_id != terminal.terminal_id or message.status not in CLEARING_STATUSES:
+    if row is None or row.terminal_id != terminal.terminal_id or message.status not in _ANSWERED:
         return
     if (message.epoch, message.seq) >= (row.epoch, row.seq):
         session.delete(row)
         session.flush()
     terminal.last_seen_at = context.now()
+
+
+def _hold_contradicted(session: Session, context: Context, terminal: Terminal, message: StateAckMessage) -> None:
+    """Hold a request of which its till knows an end that we do not: a decision that a restore has lost (I5)."""
+    refund = lock_refund(session, message.refund_request_id)
+    if refund is None or refund.terminal_id != terminal.terminal_id or "till_knows_end" in refund.flags:
+        return
+    if message.epoch != current_epoch(session) or session.get(Restore, message.epoch) is None:
+        return
+    refund.flags = sorted({*refund.flags, "till_knows_end"})
+    actor = f"till:{terminal.terminal_id}"
+    if State(refund.state) in (State.REVIEWING, State.NEED_INFO, State.APPROVED):
+        move(session, refund, State.HELD, actor=actor, now=context.now, detail="the till knows an end of it")
+    event_id = f"till-end-{refund.refund_request_id}-{message.epoch}"
+    data = {"terminal_id": terminal.terminal_id, "state": refund.state}
+    alarm(session, event_id, "till_knows_end", now=context.now, refund=refund, data=data)
 
 
 def status(session: Session, context: Context, terminal: Terminal, message: RefundStatusMessage) -> list[Reply]:

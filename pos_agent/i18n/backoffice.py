@@ -65,6 +65,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "flag.no_dual_control": ("未经复核", "No second person"),
     "flag.finance": ("需财务复核", "Finance must approve"),
     "flag.supervisor": ("主管已授权", "Supervisor authorised"),
+    "flag.restored": ("从备份恢复时收到", "Came while restoring a backup"),
+    "flag.till_knows_end": ("终端已有结果,后台记录丢失", "The till knows an end that we lost"),
     "flag.split": ("疑似拆单", "May be split"),
     # Channels
     "channel.wechat": ("微信", "WeChat"),
@@ -171,6 +173,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "error.no_sale": ("查不到原交易,不能同意", "No sale found: cannot approve"),
     "error.over_refundable": ("超过可退金额", "More than is refundable"),
     "error.frozen": ("本单已冻结", "The sale is frozen"),
+    "error.restoring": ("正在从备份恢复,核对完才能处理", "Restoring from a backup: wait until everything is checked"),
     "error.not_found": ("没有这一页", "Not found"),
     "error.csrf": ("页面已过期,请重新打开", "This page has expired: open it again"),
     "error.past_window": ("超过退款期限", "Past the refund window"),

@@ -149,6 +149,7 @@ class AppAckMessage(_Message, frozen=True, kw_only=True, tag="ack"):
         kind: A `MessageKind` value, or ``sync``.
         epoch: The back office's restore counter.
         detail: English, for engineers; no secrets.
+        boot_id, conn_seq: With ``sync``: of the page that is refused; for any other connection it means nothing.
     """
 
     refund_request_id: str
@@ -158,6 +159,8 @@ class AppAckMessage(_Message, frozen=True, kw_only=True, tag="ack"):
     epoch: int
     at: datetime
     detail: str = ""
+    boot_id: str = ""
+    conn_seq: int = 0
 
 
 class SyncReplyMessage(_Message, frozen=True, kw_only=True, tag="sync.reply"):

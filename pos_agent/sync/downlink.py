@@ -128,7 +128,9 @@ class Downlink:
 
     async def _take_ack(self, ack: AppAckMessage) -> None:
         if ack.kind == "sync":
-            if ack.status not in CLEARING_STATUSES:
+            if ack.boot_id and not self._presence.is_own_page(ack.boot_id, ack.conn_seq):
+                self._count("stale", Leaf.DOWN_ACK, "refusal of another connection's page")
+            elif ack.status not in CLEARING_STATUSES:
                 await self._journal.audit("sync.refused", "back_office", {"status": ack.status, "detail": ack.detail})
                 self._uplink.block(ack.detail or ack.status)
                 self._link.set_code("E-PROTO")

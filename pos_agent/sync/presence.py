@@ -153,9 +153,13 @@ class Presence:
                 wait.cancel()
         return bool(done)
 
+    def is_own_page(self, boot_id: str, conn_seq: int) -> bool:
+        """Return True if pages of this boot and connection are ours, now."""
+        return (boot_id, conn_seq) == (self._boot_id, self._link.link.conn_seq)
+
     async def take_reply(self, reply: SyncReplyMessage) -> bool:
         """Keep a reply to one of our pages of this connection; return False for any other."""
-        if reply.boot_id != self._boot_id or reply.conn_seq != self._link.link.conn_seq:
+        if not self.is_own_page(reply.boot_id, reply.conn_seq):
             return False
         if reply.page not in self._unanswered:
             return False

@@ -91,14 +91,15 @@ class Uplink:
         self._pause(PROBE_S)
 
     def resume(self) -> None:
-        """The back office is there: no pause."""
+        """The back office is there and has accepted our journal: no pause, no block."""
+        self._is_blocked = False
         self._pause_until_s, self._pauses = 0.0, 0
         for row_id in [row_id for row_id, flight in self._flights.items() if flight.is_late]:
             del self._flights[row_id]
         self.nudge()
 
     def block(self, cause: str) -> None:
-        """Stop submission until the next start: this journal may be a copy (trust.md 8)."""
+        """Stop submission until a comparison is accepted: this journal may be a copy (trust.md 8)."""
         if not self._is_blocked:
             _log.error("submission stopped cause=%s", cause)
         self._is_blocked = True

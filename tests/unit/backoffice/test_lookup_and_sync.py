@@ -3,12 +3,14 @@
 import msgspec
 import pytest
 
-from backoffice import sales
+from backoffice import enrolment, sales
 from backoffice.store.schema import EventRow, Terminal
 from pos_agent.domain.identifiers import make_refund_request_id
 from pos_agent.domain.refund import OriginalReference, ReferenceKind, RefundState
 from pos_agent.domain.sale import LookUpOutcome, LookUpResult
 from pos_agent.protocol.messages import (
+    AckStatus,
+    AppAckMessage,
     SaleAnswerMessage,
     SaleLookUpMessage,
     StateAckMessage,
@@ -143,17 +145,51 @@ def test_sync_reply_lost_leaves_the_older_token_good(world: World) -> None:
     assert not _is_suspect(world)
 
 
-def test_i8_sync_with_an_old_token_is_a_clone_and_its_requests_are_held(world: World) -> None:
-    token = _reply(world, _sync(world)).token
-    for conn_seq in (2, 3):
+def _refusal(world: World, message: SyncMessage) -> AppAckMessage:
+    refusal = world.send(Leaf.UP_SYNC, message)[0].message
+    assert isinstance(refusal, AppAckMessage)
+    return refusal
+
+
+def _with_three_tokens(world: World) -> str:
+    token = ""
+    for conn_seq in (1, 2, 3):
         token = _reply(world, _sync(world, conn_seq=conn_seq, token=token)).token
-    _reply(world, _sync(world, boot_id="clone", token="token-1"))
+    return token
+
+
+def test_i8_sync_with_an_old_token_is_refused_alarmed_once_and_requests_are_held(world: World) -> None:
+    _with_three_tokens(world)
+    clone = _sync(world, boot_id="clone", token="token-1")
+    for _ in range(2):
+        refusal = _refusal(world, clone)
+        assert (refusal.kind, refusal.status) == ("sync", AckStatus.CONFLICT)
+        assert (refusal.boot_id, refusal.conn_seq) == ("clone", 1)
     assert _is_suspect(world)
+    assert [row.name for row in world.rows(EventRow) if row.is_alarm] == ["clone_suspected"]
     request = world.request()
     world.submit(request)
     refund = world.refund(request.refund_request_id)
     assert refund.state == "held"
     assert "clone_suspected" in refund.flags
+
+
+def test_i8_copy_of_a_card_takes_neither_token_nor_connection_from_the_other(world: World) -> None:
+    token = _with_three_tokens(world)
+    _refusal(world, _sync(world, boot_id="clone", token="token-1"))
+    assert _reply(world, _sync(world, conn_seq=3, token="token-2")).token == token
+    assert _reply(world, _sync(world, conn_seq=4, token=token)).token not in ("", token)
+
+
+def test_i8_cleared_till_is_believed_once_with_any_token(world: World) -> None:
+    _with_three_tokens(world)
+    _refusal(world, _sync(world, boot_id="older card", token="token-1"))
+    with world.database.writing() as session:
+        enrolment.mark_terminal(session, TERMINAL, is_denied=False)
+    token = _reply(world, _sync(world, boot_id="older card", token="token-1")).token
+    assert not _is_suspect(world)
+    _reply(world, _sync(world, boot_id="older card", conn_seq=2, token=token))
+    assert not _is_suspect(world)
 
 
 def test_sync_replayed_by_the_broker_changes_nothing(world: World) -> None:
