@@ -62,9 +62,23 @@ def test_full_refund_on_20x4_shows_where_what_and_whether_money_moved(small_till
     assert till.wait_stored(request_id, "reviewing")["amount_minor"] == sale["paid_minor"]
 
 
-def test_printer_unplugged_inside_a_slip_never_prints_two_unmarked(small_till: Till) -> None:
-    till, client = small_till, small_till.client
+def refund_until_inside_its_first_slip(till: Till, bench: RunningBench) -> str:
+    """From MENU to RESULT while 20 mm of the first slip are out; returns the request's number.
+
+    The near-end sensor tells when: the daemon logs it, and goes on printing.
+    """
+    log = bench.log_dir / "daemon.log"
+    before = log.read_text("utf-8").count("EPTR_REC_NEAR_END")
+    fault_id = till.client.fault("near_end", after_mm=20)
     request_id = till.refund(till.spare())
+    till.client.wait(lambda _state: log.read_text("utf-8").count("EPTR_REC_NEAR_END") > before, "a slip under way")
+    till.client.clear_fault(fault_id)
+    return request_id
+
+
+def test_printer_unplugged_inside_a_slip_never_prints_two_unmarked(small_till: Till, small_bench: RunningBench) -> None:
+    till, client = small_till, small_till.client
+    request_id = refund_until_inside_its_first_slip(till, small_bench)
     client.unplug("printer")
     client.wait_screen("打印机未连接,已保存")
     client.plug("printer")
@@ -79,9 +93,11 @@ def test_printer_unplugged_inside_a_slip_never_prints_two_unmarked(small_till: T
     assert all(till.codes_on(slip) == [request_id] for slip in slips)
 
 
-def test_power_cut_inside_a_slip_prints_a_marked_copy_after_the_start(small_till: Till) -> None:
+def test_power_cut_inside_a_slip_prints_a_marked_copy_after_the_start(
+    small_till: Till, small_bench: RunningBench
+) -> None:
     till, client = small_till, small_till.client
-    request_id = till.refund(till.spare())
+    request_id = refund_until_inside_its_first_slip(till, small_bench)
     client.power("cut")
     till.power_on()
     till.wait_stored(request_id, "reviewing")
