@@ -42,6 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     demo.add_argument("--acquirer", default="simulated", help="acquirer id of the sales (%(default)s)")
     demo.add_argument("--terminal", default="", help="terminal id of the sales; default = none")
     _add_groups(commands, common)
+    _add_upkeep(commands, common)
     version = commands.add_parser("version", help="print the version")
     version.add_argument("--json", action="store_true", help="print JSON for machines")
     return parser
@@ -82,6 +83,27 @@ def _add_groups(
     load.add_argument("file", type=Path)
 
 
+def _add_upkeep(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser
+) -> None:
+    copy = commands.add_parser("backup", parents=[common], help="copy the SQLite database while it is in use")
+    copy.add_argument("file", type=Path, help="where to; never overwritten")
+    restore = commands.add_parser(
+        "restore",
+        parents=[common],
+        help="put a copy back and start a new epoch",
+        description="Put a copy in the place of the database, which is kept beside it, and start a new epoch: until "
+        "the tills have offered their requests again and the acquirers were asked about every refund, nothing is "
+        "executed or decided. Stop all back offices first.",
+    )
+    restore.add_argument(
+        "file", type=Path, nargs="?", help="copy made by 'backup'; none = the database was put back by other means"
+    )
+    resume = commands.add_parser("resume", parents=[common], help="say how far a restore is, or end it by hand")
+    resume.add_argument("--anyway", action="store_true", help="end it although something could not be checked")
+    resume.add_argument("--by", default="", help="with --anyway: who answers for it")
+
+
 def _print_version(*, is_json: bool) -> int:
     from pos_agent import __version__  # noqa: PLC0415 - see main
 
@@ -92,6 +114,9 @@ def _print_version(*, is_json: bool) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
     arguments = make_parser().parse_args(argv)
+    if arguments.command == "resume" and arguments.anyway and not arguments.by:
+        sys.stderr.write("pos-backoffice: --anyway needs --by NAME: somebody answers for it\n")
+        return 2
     if arguments.command == "version":
         return _print_version(is_json=arguments.json)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)

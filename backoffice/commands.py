@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import getpass
 import sys
 from base64 import b64decode
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from backoffice import demo, enrolment, sales
+from backoffice import backup, demo, enrolment, sales, upkeep
 from backoffice.clock import system_now
 from backoffice.config import Config, load_config
 from backoffice.profiles import add_profiles, load_profiles
@@ -37,9 +38,20 @@ def _say(arguments: argparse.Namespace, words: str, data: object) -> int:
 def _serve(_arguments: argparse.Namespace, config: Config) -> int:
     from backoffice.serve import serve  # noqa: PLC0415 - the web stack is for this command only
 
-    upgrade(config.database.url)
-    asyncio.run(serve(config))
+    with contextlib.ExitStack() as stack:
+        if config.database.url.startswith("sqlite"):
+            stack.enter_context(backup.in_use(backup.sqlite_file(config)))
+        upgrade(config.database.url)
+        asyncio.run(serve(config))
     return 0
+
+
+def _upkeep(work: Callable[[argparse.Namespace, Config], tuple[str, object]]) -> "_Command":
+    def command(arguments: argparse.Namespace, config: Config) -> int:
+        words, data = work(arguments, config)
+        return _say(arguments, words, data)
+
+    return command
 
 
 def _init(arguments: argparse.Namespace, config: Config) -> int:
@@ -148,7 +160,11 @@ class _database:  # noqa: N801 - reads as a statement: with _database(config) as
         self._database.close()
 
 
-_COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
+_Command = Callable[[argparse.Namespace, Config], int]
+_COMMANDS: dict[str, _Command] = {
+    "backup": _upkeep(upkeep.back_up),
+    "restore": _upkeep(upkeep.restore),
+    "resume": _upkeep(upkeep.resume),
     "serve": _serve,
     "init": _init,
     "keys": _keys,

@@ -46,3 +46,9 @@ def release(session: Session, holder: str, *, name: str = EXECUTOR) -> None:
     row = session.get(Lease, name)
     if row is not None and row.holder == holder:
         session.delete(row)
+
+
+def is_held(session: Session, now: Now, *, name: str = EXECUTOR) -> bool:
+    """Return True while somebody holds the lease."""
+    row = session.get(Lease, name)
+    return row is not None and row.expires_at > now()

@@ -1,0 +1,79 @@
+"""What the commands for finance and whoever keeps the machine do: backup, restore, resume."""
+
+import argparse
+
+import msgspec
+
+from backoffice import backup, restoring
+from backoffice.clock import system_now
+from backoffice.config import Config
+from backoffice.execution import lease
+from backoffice.ingest.context import Context
+from backoffice.store.database import Database, upgrade
+
+
+def back_up(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
+    """Copy the database while it is in use."""
+    copy = backup.back_up(backup.sqlite_file(config), arguments.file)
+    words = f"{copy.file}: {copy.refunds} refunds, epoch {copy.epoch}, {copy.size_bytes} bytes, sha256 {copy.sha256}"
+    return words, copy
+
+
+def restore(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
+    """Put a copy back, or take one that was put back by other means, and start a new epoch."""
+    if arguments.file is None:
+        epoch, kept = _begin(config, lost_epoch=0), None
+    else:
+        database = backup.sqlite_file(config)
+        lost_epoch = backup.epoch_of(database)
+        with backup.put_back(arguments.file, database) as kept:
+            epoch = _begin(config, lost_epoch=lost_epoch)
+    words = (
+        f"epoch {epoch}; refunds wait until all are checked. Start 'pos-backoffice serve', let the tills connect, "
+        "look with 'pos-backoffice resume'."
+    )
+    if kept is not None and kept.exists():
+        words += f"\nThe replaced database is kept as {kept}."
+    return words, {"epoch": epoch, "kept": str(kept) if kept is not None and kept.exists() else None}
+
+
+def _begin(config: Config, *, lost_epoch: int) -> int:
+    upgrade(config.database.url)
+    database = Database(config.database.url, pool=1)
+    try:
+        with database.writing() as session:
+            if not lost_epoch and lease.is_held(session, system_now):
+                raise backup.BackupError("a back office runs on this database: stop it first")
+            return restoring.begin(session, system_now, lost_epoch=lost_epoch)
+    finally:
+        database.close()
+
+
+def resume(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
+    """Say how far a restore is; end it where a person answers for what could not be checked."""
+    database = Database(config.database.url, pool=1)
+    context = Context(config, system_now, lambda: "")
+    try:
+        with database.writing() as session:
+            if arguments.anyway:
+                restoring.finish(session, context, by=f"person:{arguments.by}")
+            else:
+                restoring.finish_if_done(session, context)
+            found = restoring.progress(session)
+    finally:
+        database.close()
+    return _describe(found), msgspec.to_builtins(found)
+
+
+def _describe(found: restoring.Progress) -> str:
+    if found.started_at is None:
+        return f"epoch {found.epoch}: never restored"
+    if found.is_done:
+        return f"epoch {found.epoch}: restore of {found.started_at:%Y-%m-%d %H:%M} UTC is done ({found.finished_by})"
+    lines = [
+        f"epoch {found.epoch}: restoring since {found.started_at:%Y-%m-%d %H:%M} UTC; nothing is executed or decided",
+        f"  to ask the acquirers about: {found.unchecked}",
+        f"  tills not heard or not complete: {', '.join(found.silent_tills) or 'none'}",
+        "A till that never comes back: 'pos-backoffice resume --anyway --by NAME', and reconcile with the bill.",
+    ]
+    return "\n".join(lines)
