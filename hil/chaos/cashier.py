@@ -129,7 +129,9 @@ class Cashier:
     # What is done on each screen
 
     async def _on_login(self, lines: list[str]) -> None:
-        await self._sign_in(lines, "操作员号:", self._till.operators[0].no, self._till.operators[0].pin)
+        who = next((one for one in self._till.operators if f"操作员号:  {one.no}" in "\n".join(lines)), None)
+        who = who or self._random.choice(self._till.operators[:-1])
+        await self._sign_in(lines, "操作员号:", who.no, who.pin)
 
     async def _on_supervisor(self, lines: list[str]) -> None:
         supervisor = self._till.operators[-1]

@@ -99,6 +99,7 @@ class Case:
     Attributes:
         rows: Request → states that the back office's list showed, in order, with the row.
         final: Request → state at the end.
+        numbers: Refund numbers that the acquirer ever wrote down.
     """
 
     def __init__(self, history: Iterable[Event], ledger: Iterable[Event]) -> None:
@@ -115,7 +116,9 @@ class Case:
         for row in self.by_kind["row"]:
             self.rows[row["refund_request_id"]].append(row)
         self.final = {row["refund_request_id"]: str(row["state"]) for row in self.by_kind["final_row"]}
-        self.movements = [_movement(line) for line in ledger if line["status"] == "succeeded"]
+        lines = list(ledger)
+        self.numbers = sorted({line["refund_no"] for line in lines})
+        self.movements = [_movement(line) for line in lines if line["status"] == "succeeded"]
         self.moved: dict[str, list[Movement]] = defaultdict(list)
         for movement in self.movements:
             self.moved[movement.request_id].append(movement)
@@ -206,6 +209,110 @@ def lost_downwards(case: Case) -> list[Violation]:
     return found
 
 
+def forgotten_acks(case: Case) -> list[Violation]:
+    """D7: what a side acknowledged, it still knows after it was killed. The acks are heard on the wire."""
+    return [*_forgotten_states(case), *_forgotten_requests(case)]
+
+
+def _forgotten_states(case: Case) -> list[Violation]:
+    found = []
+    acked: dict[tuple[str, str], tuple[int, int, float]] = {}
+    kills: dict[str, tuple[float, int]] = {}
+    conn_seq: dict[str, int] = defaultdict(int)
+    for event in case.events:
+        till = event.get("till", "")
+        if event["kind"] == "kill":
+            kills[event["what"]] = (event["t"], conn_seq[event["what"]])
+        elif event["kind"] != "wire":
+            continue
+        elif event["type"] == "state.ack" and event.get("status", "stored") in _KEEPING:
+            key = (till, event["refund_request_id"])
+            order = (event["epoch"], event["seq"], event["t"])
+            acked[key] = max(acked.get(key, order), order)
+        elif event["type"] == "sync":
+            killed_at, before = kills.get(till, (0.0, 0))
+            conn_seq[till] = max(conn_seq[till], event["conn_seq"])
+            if event["conn_seq"] <= before:
+                continue  # sent in the life before
+            for item in event.get("items", ()):
+                epoch, seq, at = acked.get((till, item["refund_request_id"]), (0, 0, 0.0))
+                knows = (item.get("epoch", 0), item.get("seq", 0))
+                if at and at < killed_at and knows < (epoch, seq):
+                    text = f"{till} acknowledged state {epoch}.{seq}, and after a power cut knows {knows[0]}.{knows[1]}"
+                    found.append(Violation("lost", "D7", item["refund_request_id"], text))
+    return found
+
+
+def _forgotten_requests(case: Case) -> list[Violation]:
+    found = []
+    stored: set[str] = set()
+    for event in case.by_kind["wire"]:
+        if event["type"] == "ack" and event.get("status") in _KEEPING:
+            stored.add(event["refund_request_id"])
+        elif event["type"] == "sync.reply":
+            gone = stored.intersection(event.get("wanted", ()))
+            found += [Violation("lost", "D7", one, "the back office acknowledged it, and asks for it") for one in gone]
+            stored -= gone
+    return found
+
+
+_KEEPING: Final = frozenset({"stored", "duplicate"})
+
+
+def untrue_stored(case: Case) -> list[Violation]:
+    """I9: when a till says 已提交, the back office's list has the request."""
+    reads = [(event["began"], event["t"]) for event in case.by_kind["read"]]
+    found = []
+    for one, seen in case.seen.items():
+        said_at = min((sight.at for sight in seen if sight.what.is_stored), default=None)
+        if said_at is None:
+            continue
+        next_read = next((end for began, end in reads if began > said_at), None)
+        listed = case.rows[one][0]["t"] if case.rows.get(one) else float("inf")
+        if next_read is not None and listed > next_read + _LIST_SLACK_S:
+            found.append(Violation("untrue", "I9", one, "said to be at the back office before it was"))
+    return found
+
+
+#: A row is written down this much after its list was read.
+_LIST_SLACK_S: Final = 0.2
+
+
+def untrue_at_the_end(case: Case) -> list[Violation]:
+    """I9: once all is settled, what a cashier looks up is how it ended."""
+    settled_at = min((event["t"] for event in case.by_kind["settled"]), default=float("inf"))
+    found = []
+    for one, seen in case.seen.items():
+        wanted = _FINAL_CLAIMS.get(case.final.get(one, ""))
+        for sight in seen:
+            if wanted and sight.is_screen and sight.at > settled_at and sight.what.claim is not wanted:
+                text = f"{sight.till} says {sight.what.claim} at the end, it {case.final[one]}"
+                found.append(Violation("untrue", "I9", one, text))
+                break
+    return found
+
+
+def unasked_requests(case: Case) -> list[Violation]:
+    """I1: the back office has no request that no till ever showed or printed."""
+    return [
+        Violation("doubled", "I1", one, f"{case.final[one]}, and no till ever showed it")
+        for one in case.final
+        if one not in case.seen
+    ]
+
+
+def other_numbers(case: Case) -> list[Violation]:
+    """I1: the refund number is a pure function of the request: nothing but a prefix and its digits."""
+    return [
+        Violation("doubled", "I1", "", f"refund number {number}")
+        for number in case.numbers
+        if not _REFUND_NO.fullmatch(number)
+    ]
+
+
+_REFUND_NO: Final = re.compile(r"[A-Z]*98\d{20}")
+
+
 def doubled_money(case: Case) -> list[Violation]:
     """I1: at most one movement a request, under one number."""
     return [
@@ -243,12 +350,13 @@ def unasked_money(case: Case) -> list[Violation]:
 
 
 def doubled_decisions(case: Case) -> list[Violation]:
-    """D9: of the decisions made on one version, at most one counts."""
+    """D9: of the decisions made on one version, at most one counts; one on an outdated page never does."""
     accepted: dict[tuple[str, int], list[str]] = defaultdict(list)
     for event in case.by_kind["decision"]:
         if event["status"] in _CREATED:
             accepted[event["request_id"], event["version"]].append(event["decision"])
-    return [
+    stale = [one for one in case.by_kind["decision"] if one["status"] in _CREATED and one.get("is_stale")]
+    return [Violation("doubled", "D9", one["request_id"], "decided on an outdated page") for one in stale] + [
         Violation("doubled", "D9", one, f"version {version} decided {len(kinds)} times: {kinds}")
         for (one, version), kinds in accepted.items()
         if len(kinds) > 1
@@ -367,6 +475,11 @@ RULES: Final[tuple[Callable[[Case], list[Violation]], ...]] = (
     lost_upwards,
     lost_on_the_way,
     lost_downwards,
+    forgotten_acks,
+    untrue_stored,
+    untrue_at_the_end,
+    unasked_requests,
+    other_numbers,
     doubled_money,
     overdrawn_sales,
     unasked_money,

@@ -154,11 +154,16 @@ class Breaker:
                 return f"{till}-printer", self._printer
 
     async def _till(self, step: Step) -> None:
+        if step.fault == "clock" and find_faketime() is not None:
+            await self._restart(step, _SKEWS_S[step.pick % len(_SKEWS_S)])
+            await asyncio.sleep(step.hold_s * 3)
+        await self._restart(step, 0)
+
+    async def _restart(self, step: Step, skew_s: int) -> None:
         till = self._world.tills[step.target % 2]
         await till.cut()
-        if step.fault == "clock" and find_faketime() is not None:
-            till.pos.skew_s = 0 if till.pos.skew_s else _SKEWS_S[step.pick % len(_SKEWS_S)]
-            self._world.history.add("clock", till=till.name, skew_s=till.pos.skew_s)
+        till.pos.skew_s = skew_s
+        self._world.history.add("clock", till=till.name, skew_s=skew_s)
         await asyncio.sleep(step.hold_s / 3)
         till.power_on()
         await asyncio.sleep(0.8)

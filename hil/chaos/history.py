@@ -1,9 +1,11 @@
 """The history of a run: one JSON line for each thing that the bench saw, in order, with the wall time in seconds.
 
-Kinds: ``start`` ``sale`` ``screen`` ``slip`` ``key`` ``scan`` ``row`` (the back office's list) ``decision`` ``kill``
-``fault`` ``attack`` ``acquirer`` ``quiet`` ``end``. The acquirer's own ledger lies beside it.
+Kinds: ``sale`` ``screen`` ``slip`` ``key`` ``scan`` ``confirm`` ``read`` and ``row`` (the back office's list) ``asked``
+and ``decision`` ``kill`` ``fault`` ``clock`` ``attack`` ``wire`` (what the spy heard) ``quiet`` ``settled``
+``final_row`` ``end``. The acquirer's own ledger lies beside it.
 """
 
+import threading
 import time
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,9 +27,14 @@ class History:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file: BinaryIO = path.open("wb")
         self.told: list[Event] = []
+        self._lock = threading.Lock()
 
     def add(self, kind: str, **values: Any) -> None:
-        """Write one event."""
+        """Write one event; from any thread."""
+        with self._lock:
+            self._add(kind, values)
+
+    def _add(self, kind: str, values: Event) -> None:
         event = {"t": round(time.time(), 4), "kind": kind, **values}
         if kind in ("screen", "slip"):
             self.told.append(event)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from hil.chaos.history import History
 from hil.rig.backoffice import BackOffice, WebUser
 
 _PAUSE_S = 0.25
+_STALE_SHARE, _TOGETHER_SHARE = 0.1, 0.2
 _LIST_LIMIT: Final = 500
 _DECIDABLE: Final = ("held", "reviewing", "need_info")
 FINAL: Final = frozenset({"succeeded", "failed", "rejected", "canceled", "coupon_issued", "closed"})
@@ -61,7 +63,9 @@ class Reviewer:
 
     async def _read(self, user: WebUser) -> None:
         client = await self._signed_in(user)
+        began = time.time()
         rows = (await self._call(client, "GET", "/api/requests")).json()["requests"]
+        self._history.add("read", began=round(began, 4))
         for row in rows:
             self._note(row)
         if len(rows) >= _LIST_LIMIT:
@@ -76,10 +80,24 @@ class Reviewer:
             names = ("refund_request_id", "state", "hold", "money_moved", "amount_minor", "sale_id", "terminal_id")
             self._history.add("row", **{name: row[name] for name in names})
 
-    def note_all(self) -> None:
-        """Write down all that the list holds, at the end."""
-        for row in self.rows.values():
-            self._history.add("final_row", refund_request_id=row["refund_request_id"], state=row["state"])
+    async def note_all(self) -> None:
+        """Write down all that the back office holds of each request, at the end."""
+        client = await self._signed_in(self._office.users[0])
+        for request_id in self.rows:
+            answer = await self._call(client, "GET", f"/api/requests/{request_id}")
+            if answer.status_code == HTTPStatus.OK:
+                page = answer.json()
+                kept = {name: page[name] for name in ("refund_no", "is_trail_whole", "is_delivered")}
+                state = page["summary"]["state"]
+                self._history.add("final_row", refund_request_id=request_id, state=state, **kept)
+
+    async def are_all_told(self) -> bool:
+        """Return whether each till has acknowledged the newest state of each of its requests."""
+        client = await self._signed_in(self._office.users[0])
+        for request_id in self.rows:
+            if not (await self._call(client, "GET", f"/api/requests/{request_id}")).json()["is_delivered"]:
+                return False
+        return True
 
     async def _signed_in(self, user: WebUser) -> httpx.AsyncClient:
         client = self._clients[user.name]
@@ -103,7 +121,11 @@ class Reviewer:
         kind = self._choose(page)
         if not kind:
             return
-        if kind == "approve" and self._random.random() < 0.2:
+        if self._random.random() < _STALE_SHARE:
+            # A page that was left open: other sums than now. It must be refused (D9).
+            old = {**page["shown"], "reserved_minor": page["shown"]["reserved_minor"] + 1}
+            await self._post(first, request_id, kind, old, is_stale=True)
+        elif kind == "approve" and self._random.random() < _TOGETHER_SHARE:
             # Two reviewers on one stale page: at most one decision may count (D9).
             await self._signed_in(second)
             await asyncio.gather(
@@ -121,10 +143,18 @@ class Reviewer:
             return "release"
         return "retry" if "retry" in allowed and self._random.random() < 0.2 else ""
 
-    async def _post(self, user: WebUser, request_id: str, kind: str, shown: dict[str, int]) -> None:
+    async def _post(
+        self, user: WebUser, request_id: str, kind: str, shown: dict[str, int], *, is_stale: bool = False
+    ) -> None:
         body = {"decision": kind, "reason": "机器人审核" if kind == "reject" else "", "shown": shown}
         headers = {"X-CSRF-Token": self._csrf[user.name]}
-        told = {"request_id": request_id, "decision": kind, "version": shown["version"], "user": user.name}
+        told = {
+            "request_id": request_id,
+            "decision": kind,
+            "version": shown["version"],
+            "user": user.name,
+            "is_stale": is_stale,
+        }
         # Written before it is sent: an answer that a kill swallows may be a decision all the same.
         self._history.add("asked", **told)
         path = f"/api/requests/{request_id}/decision"

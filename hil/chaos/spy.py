@@ -11,6 +11,7 @@ import paho.mqtt.client as mqtt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from paho.mqtt.enums import CallbackAPIVersion
 
+from hil.chaos.history import History
 from hil.rig.pki import Pki
 from pos_agent.domain.refund import MoneyMoved, RefundState, RefundUpdate
 from pos_agent.protocol import codec
@@ -20,6 +21,13 @@ from pos_agent.protocol.topics import BACK_OFFICE_STATE, Leaf, terminal_topic
 
 ATTACKS: Final = ("replay_new", "replay_old", "reorder", "redirect", "damage", "forge_ack", "forge_result", "retain")
 _KEPT = 2000
+#: Message types that the checker weighs, with the fields that it needs.
+_NOTED: Final = {
+    "ack": ("refund_request_id", "status"),
+    "state.ack": ("refund_request_id", "epoch", "seq", "status"),
+    "sync": ("conn_seq", "items"),
+    "sync.reply": ("wanted",),
+}
 _BURST = 12
 
 
@@ -33,7 +41,8 @@ class Message(msgspec.Struct, frozen=True):
 class Spy:
     """Listens to everything and says everything; paho's own network thread carries it."""
 
-    def __init__(self, name: str, *, port: int, pki: Pki, seed: int) -> None:
+    def __init__(self, name: str, *, port: int, pki: Pki, seed: int, history: History) -> None:
+        self._history = history
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         self._heard: deque[Message] = deque(maxlen=_KEPT)
@@ -64,8 +73,19 @@ class Spy:
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         with self._lock:
-            if message.payload not in self._own:
-                self._heard.append(Message(message.topic, bytes(message.payload)))
+            if message.payload in self._own:
+                return
+            heard = Message(message.topic, bytes(message.payload))
+            self._heard.append(heard)
+        self._note(heard)
+
+    def _note(self, heard: Message) -> None:
+        """Write down who promised what to whom: acks, and what each side says it has."""
+        body = _body(heard.payload)
+        kept = _NOTED.get(str(body.get("type")))
+        if kept is not None and body.get("kind", "refund.request") == "refund.request":
+            facts = {name: body[name] for name in kept if name in body}
+            self._history.add("wire", type=body["type"], till=body.get("terminal_id", ""), **facts)
 
     def attack(self, kind: str) -> int:
         """Do one of `ATTACKS`; returns how many messages were sent. Nothing while the broker is away."""

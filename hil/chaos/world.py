@@ -25,6 +25,8 @@ WORKER, SPY = "bo-1", "spy-1"
 _SPY_ACL = f"\nuser {SPY}\ntopic readwrite #\n"
 #: Long enough that a search for them (I7) finds them and nothing else.
 _PIN_DIGITS = 8
+#: At each till; after five requests of one of them within an hour a supervisor is asked (F4).
+_CASHIERS = 5
 #: A bench's waits instead of a bank's; a robot asks more often than a person may.
 _SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "review": {"max_requests_per_hour": 100_000},
@@ -67,9 +69,12 @@ class World:
         self.office: BackOffice | None = None
 
     def _till(self, number: int, name: str) -> Till:
-        cashier = Operator(f"{number:02d}", f"收银{number}", "cashier", random_pin(_PIN_DIGITS))
+        cashiers = tuple(
+            Operator(f"{number}{one}", f"收银{number}{one}", "cashier", random_pin(_PIN_DIGITS))
+            for one in range(_CASHIERS)
+        )
         pki = self.pki if name == TILLS[0] else self.pki.of(name)
-        operators = (cashier, *self.supervisors)
+        operators = (*cashiers, *self.supervisors)
         return Till(self.folder / name, pki=pki, operators=operators, history=self.history)
 
     @property
@@ -135,6 +140,9 @@ class World:
             for fault in tuple(till.devices.printer.faults):
                 till.devices.printer.clear_fault(fault)
             till.devices.printer.refill()
+            if till.pos.skew_s:
+                await till.cut()
+                till.pos.skew_s = 0
             if not till.pos.is_running:
                 till.power_on()
 
