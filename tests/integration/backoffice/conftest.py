@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tests.fakes.broker_office import OFFICE_KID
 from tests.fixtures_broker import Broker, broker, pki
 
 __all__ = ["broker", "pki"]
@@ -56,7 +57,19 @@ class Desk:
         return self.folder / "backoffice.toml"
 
     def tool(self, *arguments: str, text: str = "") -> str:
-        done = subprocess.run(
+        """Run a command; return what it printed."""
+        done = self._run(*arguments, text=text)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def tool_refused(self, *arguments: str) -> str:
+        """Run a command that must fail; return why."""
+        done = self._run(*arguments)
+        assert done.returncode == 1, done.stdout
+        return done.stderr
+
+    def _run(self, *arguments: str, text: str = "") -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
             [sys.executable, "-m", "backoffice", *arguments, "--config", str(self.config), "--json"],
             cwd=ROOT,
             input=text,
@@ -64,8 +77,11 @@ class Desk:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+
+    def terminal_key(self) -> str:
+        """Return the till's public key as enrolment wants it."""
+        raw = self.device_key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        return base64.b64encode(raw).decode()
 
     def start(self) -> None:
         self.process, self.url = _start(
@@ -107,7 +123,7 @@ key_file = "{key_file}"
 client_id = "bo-1"
 [signing]
 key_file = "backoffice.key"
-kid = "bo-key"
+kid = "{OFFICE_KID}"
 [acquirers.simulated]
 name = "模拟收单机构"
 url = "{desk.acquirer_url}"
@@ -135,8 +151,7 @@ def desk(tmp_path: Path, broker: Broker) -> Iterator[Desk]:
         _write_config(made)
         made.public_key = json.loads(made.tool("keys"))["public_key"]
         made.tool("init")
-        raw = made.device_key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-        key = base64.b64encode(raw).decode()
+        key = made.terminal_key()
         made.tool("terminal", "add", "--id", TERMINAL_ID, "--merchant", "M1", "--device-kid", "d1", "--device-key", key)
         made.tool("person", "add", "--login", "finance", "--role", "finance", text=PASSWORD + "\n")
         made.tool("demo-data", "--today", "2026-11-23")

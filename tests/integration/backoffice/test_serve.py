@@ -37,6 +37,7 @@ from pos_agent.protocol.messages import (
 )
 from pos_agent.protocol.topics import BACK_OFFICE_STATE, Leaf, terminal_topic
 from tests.fakes.broker_client import Client, running, until
+from tests.fakes.broker_office import OFFICE_KID
 from tests.integration.backoffice.conftest import PASSWORD, TERMINAL_ID, Desk
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -47,7 +48,7 @@ class Till:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._keys: dict[str, Ed25519PublicKey] = {"bo-key": public_key_from_base64(desk.public_key)}
+        self._keys: dict[str, Ed25519PublicKey] = {OFFICE_KID: public_key_from_base64(desk.public_key)}
         self.client = Client(
             desk.broker.settings(TERMINAL_ID), terminal_topic(TERMINAL_ID, "down/#"), BACK_OFFICE_STATE
         )
