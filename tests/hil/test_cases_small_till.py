@@ -8,7 +8,7 @@ from hil.bench.client import BenchClient
 from tests.hil.conftest import RunningBench
 from tests.hil.till import BenchUse, Till
 
-pytestmark = [pytest.mark.bench, pytest.mark.broker]
+pytestmark = [pytest.mark.bench, pytest.mark.broker, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
