@@ -8,7 +8,7 @@ PYTEST := $(PYTHON) -m pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test check test-all bench docs format constraints clean
+.PHONY: help setup setup-test demo test check test-all bench chaos docs format constraints clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,6 +35,12 @@ test-all: setup-test  ## every test, the exhaustive ones too
 
 bench: setup-test  ## measure the budgets, each as a ratio to a floor of the same run
 	@$(PYTHON) -m tests.bench $(ARGS)
+
+SECONDS ?= 60
+SEED ?= 1
+DB ?= sqlite
+chaos: setup-test  ## kill and break everything: SECONDS=60 SEED=1 DB=sqlite|postgres, ARGS="--keep DIR"
+	@$(PYTHON) -m hil.chaos --seconds $(SECONDS) --seed $(SEED) --database $(DB) $(ARGS)
 
 docs: setup-test  ## write the generated documents again (drift fails a test)
 	@$(PYTHON) docs/generate.py

@@ -25,6 +25,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite", help="of the back office")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep history, ledger, data and logs here")
     parser.add_argument("--calm", action="store_true", help="no faults: what the rig itself is worth")
+    parser.add_argument("--quiet-s", type=float, default=120.0, help="longest wait for everything to settle")
+    parser.add_argument("--plant", metavar="BUG", default="", help="plant a bug of hil/chaos/planted into the children")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     again = commands.add_parser("check", help="judge a kept run again")
     again.add_argument("folder", type=Path)
@@ -37,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
     if options.command == "check":
         return _tell(check_folder(options.folder), f"{options.folder}")
-    from hil.chaos.run import Options, run  # noqa: PLC0415 - `check` needs none of it
+    from hil.chaos.planted import environment  # noqa: PLC0415 - `check` needs none of it
+    from hil.chaos.run import Options, run  # noqa: PLC0415 - as above
 
     began_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="pos-agent-chaos-") as temporary:
@@ -48,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seed=options.seed,
             database=options.database,
             is_calm=options.calm,
+            quiet_s=options.quiet_s,
+            planted=environment(options.plant) if options.plant else {},
         )
         report = run(wanted)
         title = f"seed={options.seed} database={options.database} took_s={time.monotonic() - began_s:.0f}"

@@ -26,7 +26,7 @@ _VIEWS: Final = (
     ("sale", "2 核对"),
     ("lookup", "正在查询"),
     ("no_lookup", "后台没有应答"),
-    ("paid", "实付多少"),
+    ("paid", "实付金额"),
     ("withdraw", "撤回这笔"),
     ("result", "扫码=下一位"),
     ("result", "确认=知道了"),
@@ -197,7 +197,10 @@ class Cashier:
         await self._enter()
 
     async def _on_paid(self, _lines: list[str]) -> None:
-        await self._press("CANCEL")
+        """Type what the customer's bill says."""
+        paid_minor = int(self._sales[(self._next - 1) % len(self._sales)]["paid_minor"])
+        await self._press(*str(paid_minor // 100), "DOT", *f"{paid_minor % 100:02d}")
+        await self._enter()
 
     async def _on_reason(self, _lines: list[str]) -> None:
         await self._press("1")
@@ -211,8 +214,8 @@ class Cashier:
         await self._enter()
 
     async def _on_no_lookup(self, _lines: list[str]) -> None:
-        await asyncio.sleep(0.5)
-        await self._press(self._random.choice(("1", "CANCEL")))
+        await asyncio.sleep(0.3)
+        await self._press(self._random.choice(("1", "2", "2", "CANCEL")))
         await self._wait_other(1.0)
 
     async def _on_withdraw(self, _lines: list[str]) -> None:

@@ -107,9 +107,10 @@ class Case:
         self.by_kind: dict[str, list[Event]] = defaultdict(list)
         for event in self.events:
             self.by_kind[event["kind"]].append(event)
-        self.seen: dict[str, list[Seen]] = defaultdict(list)
+        self.seen: defaultdict[str, list[Seen]] = defaultdict(list)
         for one in itertools.chain(self._screens(), self._slips()):
             self.seen[one.what.request_id].append(one)
+        self.seen.default_factory = None  # a rule that asks for an unknown request must not invent it
         for found in self.seen.values():
             found.sort(key=lambda one: one.at)
         self.rows: dict[str, list[Event]] = defaultdict(list)
@@ -204,7 +205,7 @@ def lost_downwards(case: Case) -> list[Violation]:
     found = []
     for one, state in case.final.items():
         wanted = _FINAL_CLAIMS.get(state)
-        if wanted is not None and all(seen.what.claim is not wanted for seen in case.seen[one]):
+        if wanted is not None and all(seen.what.claim is not wanted for seen in case.seen.get(one, ())):
             found.append(Violation("lost", "I8", one, f"{state}, and its till never said so"))
     return found
 
