@@ -3,6 +3,7 @@
 import argparse
 import logging
 import sys
+from datetime import date
 from pathlib import Path
 
 from pos_agent.errors import ConfigError, PosAgentError
@@ -99,6 +100,20 @@ def _add_upkeep(
     restore.add_argument(
         "file", type=Path, nargs="?", help="copy made by 'backup'; none = the database was put back by other means"
     )
+    bill = commands.add_parser(
+        "reconcile",
+        parents=[common],
+        help="compare an acquirer's bill with the record",
+        description="Every difference opens a case for two persons, once: running it again opens nothing new. A bill "
+        "is CSV or JSON with refund_no, amount_minor, sale_ref, currency, at.",
+    )
+    bill.add_argument("bill", type=Path, nargs="?", help="the bill; none = ask the (simulated) acquirer itself")
+    bill.add_argument("--acquirer", default="simulated", help="whose bill it is (%(default)s)")
+    for flag, name, what in (
+        ("--from", "first", "first day that it covers; default = the days of its lines"),
+        ("--to", "last", "last day that it covers; default = the first"),
+    ):
+        bill.add_argument(flag, dest=name, type=date.fromisoformat, metavar="YYYY-MM-DD", help=what)
     resume = commands.add_parser("resume", parents=[common], help="say how far a restore is, or end it by hand")
     resume.add_argument("--anyway", action="store_true", help="end it although something could not be checked")
     resume.add_argument("--by", default="", help="with --anyway: who answers for it")

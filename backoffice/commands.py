@@ -165,6 +165,7 @@ _COMMANDS: dict[str, _Command] = {
     "backup": _upkeep(upkeep.back_up),
     "restore": _upkeep(upkeep.restore),
     "resume": _upkeep(upkeep.resume),
+    "reconcile": _upkeep(upkeep.reconcile),
     "serve": _serve,
     "init": _init,
     "keys": _keys,

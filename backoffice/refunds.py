@@ -174,13 +174,21 @@ def open_case(session: Session, refund: Refund, *, kind: str, detail: str, now: 
     case = ManualCase(
         refund_request_id=refund.refund_request_id, sale_id=refund.sale_id, kind=kind, detail=detail, opened_at=now()
     )
+    file_case(session, case, now=now, refund=refund, is_freezing=is_freezing)
+
+
+def file_case(
+    session: Session, case: ManualCase, *, now: Now, refund: Refund | None = None, is_freezing: bool = False
+) -> None:
+    """Add a case, alarm, and freeze its sale's remainder where asked."""
     session.add(case)
-    if is_freezing and refund.sale_id:
-        sale = session.get(Sale, refund.sale_id)
+    if is_freezing and case.sale_id:
+        sale = session.get(Sale, case.sale_id)
         if sale is not None:
             sale.is_frozen = True
     session.flush()
-    alarm(session, f"case-{case.case_id}", f"case_{kind}", refund=refund, data={"detail": detail}, now=now)
+    data = {"detail": case.detail}
+    alarm(session, f"case-{case.case_id}", f"case_{case.kind}", refund=refund, data=data, now=now)
 
 
 def alarm(

@@ -1,12 +1,14 @@
-"""What the commands for finance and whoever keeps the machine do: backup, restore, resume."""
+"""What the commands for finance and whoever keeps the machine do: backup, restore, resume, reconcile."""
 
 import argparse
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from backoffice import backup, restoring
+from backoffice import backup, reconciliation, restoring
 from backoffice.clock import system_now
-from backoffice.config import Config
+from backoffice.config import AcquirerConfig, Config
 from backoffice.execution import lease
 from backoffice.ingest.context import Context
 from backoffice.store.database import Database, upgrade
@@ -76,4 +78,61 @@ def _describe(found: restoring.Progress) -> str:
         f"  tills not heard or not complete: {', '.join(found.silent_tills) or 'none'}",
         "A till that never comes back: 'pos-backoffice resume --anyway --by NAME', and reconcile with the bill.",
     ]
+    return "\n".join(lines)
+
+
+def reconcile(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
+    """Compare an acquirer's bill with the record.
+
+    Raises:
+        ValueError: The bill cannot be read, or no such acquirer.
+    """
+    profile = config.acquirers.get(arguments.acquirer)
+    if profile is None:
+        raise ValueError(f"no acquirer {arguments.acquirer}; there are: {', '.join(sorted(config.acquirers))}")
+    lines = _bill(arguments, profile)
+    zone = ZoneInfo(config.server.time_zone)
+    period = _period(arguments, zone) or reconciliation.whole_days(lines, zone)
+    database = Database(config.database.url, pool=1)
+    try:
+        with database.writing() as session:
+            found = reconciliation.reconcile(
+                session,
+                system_now,
+                lines,
+                acquirer_id=arguments.acquirer,
+                prefix=profile.refund_no_prefix,
+                period=period,
+            )
+    finally:
+        database.close()
+    return _describe_result(found, period), msgspec.to_builtins(found)
+
+
+def _bill(arguments: argparse.Namespace, profile: AcquirerConfig) -> list[reconciliation.BillLine]:
+    if arguments.bill is not None:
+        return reconciliation.read_bill(arguments.bill)
+    if profile.adapter != "simulated":
+        raise ValueError(f"{arguments.acquirer} has no bill to fetch; name a file")
+    from backoffice.execution.simulated import fetch_bill  # noqa: PLC0415 - httpx is for this way only
+
+    return reconciliation.parse_lines(fetch_bill(profile), profile.url)
+
+
+def _period(arguments: argparse.Namespace, zone: ZoneInfo) -> reconciliation.Period | None:
+    """Return the days that were named, first and last included."""
+    if arguments.first is None:
+        return None
+    first, last = arguments.first, arguments.last or arguments.first
+    start, end = (datetime.combine(day, time(), zone) for day in (first, last + timedelta(days=1)))
+    return reconciliation.Period(start, end)
+
+
+def _describe_result(found: reconciliation.Result, period: reconciliation.Period | None) -> str:
+    lines = [f"{found.lines} movements on the bill, {found.agreed} refunds agree, {len(found.differences)} differ"]
+    for each in found.differences:
+        mark = " (new)" if each.is_new else ""
+        lines.append(f"  {each.kind:20} {each.refund_no or '-':24} {each.detail}  case {each.case_id}{mark}")
+    if period is None:
+        lines.append("no period: refunds that the bill lacks were not looked for; name --from and --to")
     return "\n".join(lines)

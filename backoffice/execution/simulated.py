@@ -61,3 +61,19 @@ class SimulatedAdapter:
     async def close(self) -> None:
         """See `Adapter.close`."""
         await self._client.aclose()
+
+
+def fetch_bill(profile: AcquirerConfig) -> object:
+    """Return the decoded answer of ``GET /bill``.
+
+    Raises:
+        OSError: No answer, or none that can be read.
+    """
+    socket = profile.url.removeprefix("unix:") if profile.url.startswith("unix:") else None
+    transport = httpx.HTTPTransport(uds=socket) if socket else None
+    base = "http://acquirer" if socket else profile.url
+    try:
+        with httpx.Client(base_url=base, timeout=profile.timeout_s, trust_env=False, transport=transport) as client:
+            return client.get("/bill").raise_for_status().json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise OSError(f"{profile.url}: {error}") from error

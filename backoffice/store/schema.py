@@ -261,7 +261,11 @@ class Attempt(Base):
 
 
 class ManualCase(Base):
-    """Something that only two further persons may settle (D10)."""
+    """Something that only two further persons may settle (D10).
+
+    `refund_request_id` is empty for a movement of money that is not ours; `reference` is the acquirer's refund number
+    and `amount_minor` its amount where the case came from a bill.
+    """
 
     __tablename__ = "cases"
     case_id: Mapped[int] = mapped_column(primary_key=True)
@@ -275,6 +279,8 @@ class ManualCase(Base):
     proposed_by: Mapped[str | None] = mapped_column(String(64))
     closed_by: Mapped[str | None] = mapped_column(String(64))
     closed_at: Mapped[datetime | None]
+    reference: Mapped[str] = mapped_column(String(64), default="", server_default="", index=True)
+    amount_minor: Mapped[int | None]
 
 
 class EventRow(Base):

@@ -26,11 +26,10 @@ def open_cases(session: Session, actor: Actor) -> list[dict[str, object]]:
     """Return open cases, oldest first, with what this person may do."""
     found = []
     for case in session.scalars(select(ManualCase).where(ManualCase.closed_at.is_(None)).order_by(ManualCase.case_id)):
-        refund = session.get(Refund, case.refund_request_id)
-        if refund is None:
-            continue
+        refund = session.get(Refund, case.refund_request_id) if case.refund_request_id else None
+        maker = (refund.maker_person_id,) if refund else ()
         proposer = session.get(Person, case.proposed_by) if case.proposed_by else None
-        involved = (refund.maker_person_id, *approvers(session, refund.refund_request_id), case.proposed_by)
+        involved = (*maker, *approvers(session, case.refund_request_id), case.proposed_by)
         found.append(
             {
                 "case_id": case.case_id,
@@ -40,7 +39,9 @@ def open_cases(session: Session, actor: Actor) -> list[dict[str, object]]:
                 "proposal": case.proposal,
                 "proposal_reason": case.proposal_reason,
                 "proposer": proposer.name if proposer else "",
-                "request": summary(session, refund),
+                "request": summary(session, refund) if refund else None,
+                "reference": case.reference,
+                "amount_minor": case.amount_minor,
                 "may_act": actor.person_id not in involved and has_rank(actor.role, "finance"),
             }
         )

@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 from backoffice import audit
 from backoffice.ingest.context import Context
 from backoffice.ledger import Sums, sums
-from backoffice.refunds import request_of
+from backoffice.refunds import is_restoring, request_of, stated_money
 from backoffice.review import Actor, approvers, shown_now
 from backoffice.rules import has_rank, levels_needed
-from backoffice.states import FINAL, State, money_moved
+from backoffice.states import FINAL, State
 from backoffice.store.schema import (
     Attempt,
     AuditLine,
@@ -21,7 +21,7 @@ from backoffice.store.schema import (
     Refund,
     Sale,
 )
-from pos_agent.domain.refund import Hold, MoneyMoved, RefundRequest
+from pos_agent.domain.refund import Hold, RefundRequest
 
 PAGE = 50
 #: Filters of the queue: what waits for a person comes first.
@@ -85,8 +85,8 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
 def summary(session: Session, refund: Refund) -> Summary:
     """Return a request as lists show it."""
     maker = session.get(Person, refund.maker_person_id)
-    closed_as = MoneyMoved(refund.closed_as) if refund.closed_as else None
-    moved = money_moved(State(refund.state), Hold(refund.hold) if refund.hold else None, closed_as)
+    hold = Hold(refund.hold) if refund.hold else None
+    moved = stated_money(State(refund.state), hold, refund.closed_as, is_restoring=is_restoring(session))
     return Summary(
         refund_request_id=refund.refund_request_id,
         state=refund.state,
