@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hil.chaos.checker import Report, check_folder
+from hil.chaos.schedule import WEIGHTS
 
 _MOST_SHOWN = 40
 
@@ -25,6 +26,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite", help="of the back office")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep history, ledger, data and logs here")
     parser.add_argument("--calm", action="store_true", help="no faults: what the rig itself is worth")
+    parser.add_argument("--faults", default="", metavar="LIST", help="only these, by commas; see hil/chaos/faults.py")
     parser.add_argument("--quiet-s", type=float, default=120.0, help="longest wait for everything to settle")
     parser.add_argument("--plant", metavar="BUG", default="", help="plant a bug of hil/chaos/planted into the children")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -37,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     options = make_parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    unknown = set(filter(None, options.faults.split(","))) - set(WEIGHTS)
+    if unknown:
+        sys.stderr.write(f"no fault {', '.join(sorted(unknown))}; there are: {', '.join(WEIGHTS)}\n")
+        return 2
     if options.command == "check":
         return _tell(check_folder(options.folder), f"{options.folder}")
     from hil.chaos.planted import environment  # noqa: PLC0415 - `check` needs none of it
@@ -50,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seconds=options.seconds,
             seed=options.seed,
             database=options.database,
+            faults=tuple(filter(None, options.faults.split(","))),
             is_calm=options.calm,
             quiet_s=options.quiet_s,
             planted=environment(options.plant) if options.plant else {},

@@ -1,90 +1,16 @@
-"""The fault schedule: which fault, when and for how long, all from the seed; and how each is done."""
+"""How each fault of the schedule is done."""
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-import msgspec
-
+from hil.chaos.schedule import Step, schedule
 from hil.chaos.spy import ATTACKS, Spy
 from hil.chaos.world import World
 from hil.rig.daemon import find_faketime
 
-#: Fault → weight. What kills comes often: the contract is about kills.
-WEIGHTS: Final = {
-    "kill_till": 30,
-    "kill_office": 16,
-    "kill_broker": 8,
-    "stop_broker": 3,
-    "wipe_broker": 4,
-    "stall_broker": 3,
-    "stall_office": 3,
-    "proxy_reset": 6,
-    "proxy_half_open": 5,
-    "proxy_slow": 4,
-    "proxy_refuse": 4,
-    "attack": 14,
-    "paper_end": 4,
-    "cover_open": 2,
-    "printer_unplug": 3,
-    "printer_power": 2,
-    "printer_busy": 2,
-    "scanner_noise": 3,
-    "scanner_half_frame": 2,
-    "scanner_unplug": 2,
-    "keypad_unplug": 1,
-    "clock": 2,
-}
 KILLS: Final = frozenset({"kill_till", "kill_office", "kill_broker", "wipe_broker"})
 _SKEWS_S = (-86_400 * 365, -7_200, 3_600, 86_400 * 365)
-#: What the acquirer answers, in a mix; most refunds go well.
-_ANSWERS: Final = (
-    *("accepted",) * 10,
-    *("processing",) * 4,
-    *("timeout",) * 4,
-    *("timeout:lost",) * 2,
-    "failed:NOT_ENOUGH",
-    "failed:USER_ACCOUNT_ABNORMAL",
-    "abnormal",
-)
-
-
-class Step(msgspec.Struct, frozen=True):
-    """One fault of the schedule.
-
-    Attributes:
-        pause_s: Before it.
-        fault: A key of `WEIGHTS`.
-        target: Which till or which proxy: 0, 1, 2.
-        hold_s: How long it lasts.
-        pick: For choices within the fault.
-    """
-
-    pause_s: float
-    fault: str
-    target: int
-    hold_s: float
-    pick: int
-
-
-def schedule(seed: int) -> Iterator[Step]:
-    """Yield the faults of a seed, without end."""
-    random_ = random.Random(seed)
-    names, weights = list(WEIGHTS), list(WEIGHTS.values())
-    while True:
-        yield Step(
-            pause_s=random_.uniform(0.2, 2.2),
-            fault=random_.choices(names, weights)[0],
-            target=random_.randrange(3),
-            hold_s=random_.uniform(0.1, 3.0),
-            pick=random_.randrange(1 << 30),
-        )
-
-
-def acquirer_answers(seed: int, count: int) -> list[str]:
-    """Return what the acquirer answers to the next refunds."""
-    return random.Random(seed).choices(_ANSWERS, k=count)
 
 
 class Breaker:
@@ -99,9 +25,9 @@ class Breaker:
         self.faults = 0
         self.attacks = 0
 
-    async def run(self, seed: int) -> None:
+    async def run(self, seed: int, only: Sequence[str] = ()) -> None:
         """Break things until cancelled."""
-        for step in schedule(seed):
+        for step in schedule(seed, only):
             await asyncio.sleep(step.pause_s)
             name, act = self._action(step)
             if name in self._busy:

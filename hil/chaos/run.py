@@ -11,9 +11,10 @@ import msgspec
 
 from hil.chaos.cashier import Cashier
 from hil.chaos.checker import SECRETS, Report, check_folder
-from hil.chaos.faults import Breaker, acquirer_answers
+from hil.chaos.faults import Breaker
 from hil.chaos.reviewer import FINAL, RESTING, Reviewer
 from hil.chaos.sales import HOT_COUNT
+from hil.chaos.schedule import acquirer_answers
 from hil.chaos.sightings import Claim, read_screen, read_slip
 from hil.chaos.spy import Spy
 from hil.chaos.world import SPY, World
@@ -34,6 +35,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         planted: Variables for tills and back office, by which tests plant bugs.
+        faults: Only these of `faults.WEIGHTS`; empty = all.
         is_calm: No faults at all.
         quiet_s: Longest wait for everything to settle.
     """
@@ -43,6 +45,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     database: str = "sqlite"
     planted: Mapping[str, str] = {}
+    faults: tuple[str, ...] = ()
     is_calm: bool = False
     quiet_s: float = QUIET_S
 
@@ -101,7 +104,11 @@ async def _work(options: Options, world: World, spy: Spy, reviewer: Reviewer, ca
     workers: tuple[Cashier | Reviewer, ...] = (*cashiers, reviewer)
     people = [asyncio.create_task(one.run(), name=f"chaos-person-{n}") for n, one in enumerate(workers)]
     breaker = Breaker(world, spy)
-    breaking = None if options.is_calm else asyncio.create_task(breaker.run(options.seed), name="chaos-breaker")
+    breaking = (
+        None
+        if options.is_calm
+        else asyncio.create_task(breaker.run(options.seed, options.faults), name="chaos-breaker")
+    )
     try:
         await _wait_or_fail([*people, *([breaking] if breaking else [])], options.seconds)
         if breaking is not None:

@@ -1,0 +1,144 @@
+"""Every order of events that two tills, a network, two reviewers and an acquirer can make of one sale."""
+
+import msgspec
+import pytest
+
+from backoffice.rules import judge
+from backoffice.states import FINAL, State
+from pos_agent.domain.refund import FINAL_STATES, MoneyMoved, RefundUpdate, money_truth
+from tests.model import world as model
+from tests.model.search import Found, search
+from tests.model.world import IDS, NOW, PAID_MINOR, Rules, Said, World, has_moved
+
+#: In make test; the exhaustive search visits all.
+PART = 25_000
+
+
+def wrong_with(rules: Rules, before: World, after: World) -> str:
+    """Return which promise a step breaks; empty if none."""
+    moved_minor = sum(amount for one, amount in enumerate(rules.amounts) if has_moved(after, one))
+    if moved_minor > PAID_MINOR:
+        return f"I2 moved {moved_minor} of {PAID_MINOR}"
+    sums = rules.sums(after)
+    if sums.refunded_minor + sums.reserved_minor > PAID_MINOR:
+        return f"I2 {sums}"
+    for request in range(len(IDS)):
+        found = (
+            _number_twice(after, request)
+            or _final_changed(before, after, request)
+            or _untrue_statement(after, request)
+            or _untrue_till(after, request)
+        )
+        if found:
+            return f"{found} request={request}"
+    return ""
+
+
+def _number_twice(after: World, request: int) -> str:
+    numbers = {number for number, _ in after.ledger if IDS[request] in number}
+    return f"I1 numbers {sorted(numbers)}" if len(numbers) > 1 else ""
+
+
+def _final_changed(before: World, after: World, request: int) -> str:
+    row, new = before.rows[request], after.rows[request]
+    if row is not None and row.state in FINAL and new != row:
+        return f"I5 {row} became {new}"
+    known, later = before.known[request], after.known[request]
+    if known is not None and known.state in FINAL_STATES and later != known:
+        return f"I5 the till knew {known}, then {later}"
+    return ""
+
+
+def _untrue_statement(after: World, request: int) -> str:
+    """The back office's word is true when it is given."""
+    for said in after.said[request]:
+        if said.money_moved is MoneyMoved.YES and not said.was_moved:
+            return f"I9 says yes: {said}"
+        if said.money_moved is MoneyMoved.NO and said.was_moved:
+            return f"I9 says no: {said}"
+    return ""
+
+
+def _untrue_till(after: World, request: int) -> str:
+    """What the till claims without a time is true for ever, link or no link."""
+    known = after.known[request]
+    for is_present in (True, False):
+        truth = money_truth(
+            update=None if known is None else _update(known, request),
+            was_send_attempted=after.is_sent[request],
+            is_back_office_present=is_present,
+        )
+        if truth.moved is MoneyMoved.YES and not has_moved(after, request):
+            return f"I9 till says yes: {known}"
+        if truth.moved is MoneyMoved.NO and truth.as_of is None and has_moved(after, request):
+            return f"I9 till says no: {known}"
+    return ""
+
+
+def _update(known: Said, request: int) -> RefundUpdate:
+    return RefundUpdate(
+        refund_request_id=IDS[request],
+        state=known.state,
+        epoch=1,
+        seq=known.seq,
+        money_moved=known.money_moved,
+        at=NOW,
+    )
+
+
+def explore(rules: Rules, *, most_states: int = PART) -> Found:
+    return search(rules, lambda before, after: wrong_with(rules, before, after), most_states=most_states)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("amounts", [(60, 50), (60, 40), (100, 100)], ids=["too much", "fits", "all twice"])
+def test_model_first_states_keep_every_promise(amounts: tuple[int, int]) -> None:
+    found = explore(Rules(amounts))
+    assert found.wrong == "", "\n".join(found.story)
+    assert found.states > 10_000
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("amounts", [(60, 50), (60, 40)], ids=["too much", "fits"])
+def test_model_all_states_keep_every_promise(amounts: tuple[int, int], record_property: pytest.Class) -> None:
+    found = explore(Rules(amounts, has_retriable=False), most_states=3_000_000)
+    print(f"states={found.states} steps={found.steps} ends={found.ends}")
+    assert found.wrong == "", "\n".join(found.story)
+    assert found.is_complete
+    assert found.ends > 0
+
+
+def test_model_without_the_remainder_check_finds_the_overdraft(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "judge", _believing(judge))
+    monkeypatch.setattr(model, "refuse_amount", lambda *_: None)
+    found = explore(Rules((60, 50)))
+    assert found.wrong.startswith("I2")
+    assert found.story
+
+
+def test_model_till_that_ignores_order_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "takes", lambda known, said: known != said)
+    found = explore(Rules((60, 50)))
+    assert found.wrong.startswith(("I5", "I9"))
+
+
+def test_model_no_answer_taken_for_a_refusal_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = model.moved_to
+
+    def moved_to(world: World, request: int, state: State, **named: object) -> World:
+        wanted = State.FAILED if state is State.UNKNOWN else state
+        return real(world, request, wanted, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(model, "moved_to", moved_to)
+    assert explore(Rules((60, 50))).wrong.startswith("I9")
+
+
+def _believing(judge: object) -> object:
+    """Return a `judge` that never looks at the remainder."""
+
+    def believe(request: object, facts: object, **named: object) -> object:
+        free = msgspec.structs.replace(facts.sale, sums=model.Sums(10**6, 0, 0, 10**6))  # type: ignore[attr-defined]
+        return judge(request, msgspec.structs.replace(facts, sale=free), **named)  # type: ignore[operator, type-var]
+
+    return believe

@@ -1,0 +1,349 @@
+"""A small world for a breadth-first search over the product's own decisions (trust.md 20).
+
+Two tills ask for one sale each; two reviewers with pages that grow old; an executor that crashes; an acquirer whose
+answers get lost. The network is the worst there is: whatever was signed once may arrive any number of times, at any
+time, in any order, or never. Every decision is made by the product's functions: `rules.judge`, `rules.refuse_amount`,
+`ledger.sums_of`, `states.check_edge`, `states.money_moved`, `states.wire_state`, `identifiers.refund_no`,
+`refund.money_truth`, and the journal's own SQL for a state that comes down. What is written here is only who calls
+what when.
+"""
+
+import functools
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple, TypeVar
+
+from backoffice.config import AcquirerConfig, ReviewConfig
+from backoffice.ledger import Sums, sums_of
+from backoffice.rules import Facts, SaleFacts, judge, refuse_amount
+from backoffice.states import AT_ACQUIRER, FINAL, WITHDRAWABLE, State, check_edge, money_moved, wire_state
+from pos_agent.domain.identifiers import make_refund_request_id, refund_no
+from pos_agent.domain.refund import (
+    Channel,
+    Entry,
+    Hold,
+    MoneyMoved,
+    OriginalReference,
+    ReferenceKind,
+    RefundRequest,
+    RefundState,
+    RefundType,
+    RefundUpdate,
+)
+from pos_agent.journal import _backoffice
+from pos_agent.journal._schema import JOURNAL_MIGRATIONS, migrate
+
+T = TypeVar("T")
+NOW: Final = datetime(2026, 11, 20, 12, tzinfo=UTC)
+PAID_MINOR: Final = 100
+IDS: Final = (make_refund_request_id(1), make_refund_request_id(2))
+PROFILE: Final = AcquirerConfig(refund_no_prefix="R", idempotent_by_number=True)
+REVIEW: Final = ReviewConfig()
+
+
+class Row(NamedTuple):
+    """A refund at the back office. `is_open`: its attempt has no recorded outcome."""
+
+    state: State
+    version: int = 1
+    seq: int = 1
+    hold: Hold | None = None
+    is_open: bool = False
+
+
+class Said(NamedTuple):
+    """A state that went down, signed: it may arrive for ever."""
+
+    state: RefundState
+    seq: int
+    money_moved: MoneyMoved
+    was_moved: bool
+
+
+class Page(NamedTuple):
+    """What a reviewer has on the screen."""
+
+    request: int
+    version: int
+    sums: Sums
+
+
+class World(NamedTuple):
+    """Everything, hashable.
+
+    Attributes:
+        rows: The back office's record.
+        said: By request: all states that were ever sent.
+        known: By request: the newest state that the till's journal holds.
+        is_sent: By request: the till has recorded an attempt and sent.
+        is_withdrawn: By request: the till has sent 撤回.
+        pages: By reviewer.
+        calls: Refund numbers on their way to the acquirer.
+        waits: By request: the executor waits for the answer of a call; a crash ends that.
+        ledger: (refund number, has moved) at the acquirer; a number is judged once.
+    """
+
+    rows: tuple[Row | None, ...] = (None, None)
+    said: tuple[frozenset[Said], ...] = (frozenset(), frozenset())
+    known: tuple[Said | None, ...] = (None, None)
+    is_sent: tuple[bool, ...] = (False, False)
+    is_withdrawn: tuple[bool, ...] = (False, False)
+    pages: tuple[Page | None, ...] = (None, None)
+    calls: frozenset[str] = frozenset()
+    waits: tuple[bool, ...] = (False, False)
+    ledger: frozenset[tuple[str, bool]] = frozenset()
+
+
+def number_of(request: int) -> str:
+    """Return the refund number."""
+    return refund_no(PROFILE.refund_no_prefix, IDS[request])
+
+
+def has_moved(world: World, request: int) -> bool:
+    """Return whether the acquirer moved money for a request."""
+    return any(is_moved for number, is_moved in world.ledger if IDS[request] in number)
+
+
+class Rules:
+    """The steps that can follow a world.
+
+    Args:
+        amounts: What each till asks for, in minor units.
+        has_retriable: Whether the acquirer may refuse for lack of balance.
+    """
+
+    def __init__(self, amounts: tuple[int, int], *, has_retriable: bool = True) -> None:
+        self.amounts = amounts
+        self._has_retriable = has_retriable
+
+    def after(self, world: World) -> Iterator[tuple[str, World]]:
+        """Yield every world that one step leads to, with the step's name."""
+        for request in (0, 1):
+            yield from self._till(world, request)
+            yield from self._ingest(world, request)
+            yield from self._executor(world, request)
+        for reviewer in (0, 1):
+            yield from self._reviewer(world, reviewer)
+        if any(world.waits):
+            yield "office crashes", world._replace(waits=(False, False))
+        for number in world.calls:
+            yield from self._acquirer(world, number)
+
+    def sums(self, world: World, *, without: int | None = None) -> Sums:
+        """Return the sums of the sale, by the back office's own arithmetic."""
+        amounts = [
+            (row.state.value, self.amounts[request])
+            for request, row in enumerate(world.rows)
+            if row is not None and request != without
+        ]
+        return sums_of(PAID_MINOR, 0, amounts, is_frozen=False)
+
+    def sale_facts(self, world: World, *, without: int | None = None) -> SaleFacts:
+        """Return what the rules look at."""
+        return SaleFacts(
+            paid_at=NOW - timedelta(days=1),
+            currency="CNY",
+            acquirer_id="simulated",
+            terminal_id="",
+            is_training=False,
+            is_frozen=False,
+            sums=self.sums(world, without=without),
+        )
+
+    def _till(self, world: World, request: int) -> Iterator[tuple[str, World]]:
+        if not world.is_sent[request]:
+            yield f"till {request} sends", world._replace(is_sent=_put(world.is_sent, request, new=True))
+        elif not world.is_withdrawn[request]:
+            yield f"till {request} withdraws", world._replace(is_withdrawn=_put(world.is_withdrawn, request, new=True))
+        for said in world.said[request]:
+            if takes(world.known[request], said):
+                yield f"till {request} hears {said.state}", world._replace(known=_put(world.known, request, new=said))
+
+    def _ingest(self, world: World, request: int) -> Iterator[tuple[str, World]]:
+        row = world.rows[request]
+        if row is None and world.is_sent[request]:
+            facts = Facts(now=NOW, merchant_id="M", sale=self.sale_facts(world))
+            verdict = judge(request_of(request, self.amounts[request]), facts, review=REVIEW, profile=PROFILE)
+            yield f"office stores {request} {verdict.state}", _announced(world, request, Row(verdict.state))
+        if row is not None and world.is_withdrawn[request] and row.state in WITHDRAWABLE:
+            yield f"office withdraws {request}", moved_to(world, request, State.CANCELED)
+
+    def _reviewer(self, world: World, reviewer: int) -> Iterator[tuple[str, World]]:
+        page = world.pages[reviewer]
+        if page is not None:
+            yield from self._decide(world, reviewer, page)
+            return
+        for request, row in enumerate(world.rows):
+            if row is not None and row.state in (State.REVIEWING, State.HELD):
+                new = Page(request, row.version, self.sums(world))
+                yield f"reviewer {reviewer} opens {request}", world._replace(pages=_put(world.pages, reviewer, new=new))
+
+    def _decide(self, world: World, reviewer: int, page: Page) -> Iterator[tuple[str, World]]:
+        row = world.rows[page.request]
+        assert row is not None
+        closed = world._replace(pages=_put(world.pages, reviewer, new=None))
+        if (row.version, self.sums(world)) != (page.version, page.sums):
+            yield f"reviewer {reviewer} is told to look again", closed
+            return
+        if row.state is State.HELD:
+            yield f"reviewer {reviewer} releases", moved_to(closed, page.request, State.REVIEWING)
+            return
+        yield f"reviewer {reviewer} rejects", moved_to(closed, page.request, State.REJECTED)
+        facts = self.sale_facts(world, without=page.request)
+        if refuse_amount(facts, self.amounts[page.request], "CNY") is None:
+            yield f"reviewer {reviewer} approves", moved_to(closed, page.request, State.APPROVED)
+
+    def _executor(self, world: World, request: int) -> Iterator[tuple[str, World]]:
+        row = world.rows[request]
+        if row is None or world.waits[request]:
+            return
+        is_busy = any(
+            one is not None and one.state in AT_ACQUIRER for other, one in enumerate(world.rows) if other != request
+        )
+        if row.state is State.APPROVED and not is_busy:
+            if refuse_amount(self.sale_facts(world, without=request), self.amounts[request], "CNY") is not None:
+                yield f"executor fails {request}", moved_to(world, request, State.FAILED)
+            else:
+                yield f"executor calls {request}", _called(world, request)
+        elif row.state is State.EXECUTING and row.hold is not None:
+            yield f"executor calls {request} again", _called(world, request)
+        elif row.state is State.EXECUTING and row.is_open:
+            yield f"executor finds {request} open", moved_to(world, request, State.UNKNOWN)
+        elif row.state in AT_ACQUIRER:
+            yield from _queried(world, request)
+
+    def _acquirer(self, world: World, number: str) -> Iterator[tuple[str, World]]:
+        """Let a call arrive, now or never; its answer reaches an executor that still waits, or gets lost."""
+        request = next(one for one in (0, 1) if number == number_of(one))
+        gone = world._replace(calls=world.calls - {number})
+        is_known = any(one == number for one, _ in world.ledger)
+        outcomes = [(gone, "known")] if is_known else []
+        if not is_known:
+            outcomes.append((gone._replace(ledger=gone.ledger | {(number, True)}), "moves"))
+            outcomes.append((gone._replace(ledger=gone.ledger | {(number, False)}), "refuses"))
+            outcomes.append((gone, "never hears"))
+            if self._has_retriable and world.waits[request]:
+                yield f"acquirer has no balance for {request}", _held(gone, request)
+        for after, name in outcomes:
+            yield f"acquirer {name} {request}, no answer", _unanswered(after, request)
+            if world.waits[request] and name in ("moves", "known"):
+                yield f"acquirer {name} {request}", _accepted(after, request)
+
+
+def request_of(request: int, amount_minor: int) -> RefundRequest:
+    """Return what a till sends."""
+    return RefundRequest(
+        refund_request_id=IDS[request],
+        terminal_id=f"t-{request}",
+        merchant_id="M",
+        operator_no="01",
+        created_at=NOW,
+        is_clock_trusted=True,
+        boot_id="b",
+        entry=Entry.SCANNED,
+        original_reference=OriginalReference(ReferenceKind.MERCHANT_ORDER_NO, "8"),
+        reference_tail="8",
+        channel=Channel.WECHAT,
+        refund_type=RefundType.PARTIAL,
+        amount_minor=amount_minor,
+        currency="CNY",
+        reason_code="R01",
+        policy_version="1",
+        seq=request + 1,
+    )
+
+
+def moved_to(world: World, request: int, state: State, *, hold: Hold | None = None, is_open: bool = False) -> World:
+    """Move a refund along an edge of the product's table, and tell its till."""
+    row = world.rows[request]
+    assert row is not None
+    check_edge(row.state, state)
+    return _announced(world, request, Row(state, row.version + 1, row.seq + 1, hold, is_open))
+
+
+def _announced(world: World, request: int, row: Row) -> World:
+    said = Said(wire_state(row.state), row.seq, money_moved(row.state, row.hold), has_moved(world, request))
+    return world._replace(
+        rows=_put(world.rows, request, new=row),
+        said=_put(world.said, request, new=world.said[request] | {said}),
+    )
+
+
+def _called(world: World, request: int) -> World:
+    """Commit EXECUTING with an open attempt, then call."""
+    executing = moved_to(world, request, State.EXECUTING, is_open=True)
+    waits = _put(executing.waits, request, new=True)
+    return executing._replace(calls=executing.calls | {number_of(request)}, waits=waits)
+
+
+def _answered(world: World, request: int) -> World:
+    row = world.rows[request]
+    assert row is not None
+    rows = _put(world.rows, request, new=row._replace(is_open=False))
+    return world._replace(rows=rows, waits=_put(world.waits, request, new=False))
+
+
+def _accepted(world: World, request: int) -> World:
+    return _answered(world, request)
+
+
+def _unanswered(world: World, request: int) -> World:
+    """No answer: UNKNOWN if somebody still waits; after a crash the open attempt says so."""
+    return moved_to(_answered(world, request), request, State.UNKNOWN) if world.waits[request] else world
+
+
+def _held(world: World, request: int) -> World:
+    return moved_to(_answered(world, request), request, State.EXECUTING, hold=Hold.MERCHANT_BALANCE)
+
+
+def _queried(world: World, request: int) -> Iterator[tuple[str, World]]:
+    """Ask by number; "not found" is believed only when nothing is on its way any more: the settle time (D11)."""
+    number = number_of(request)
+    verdicts = [is_moved for one, is_moved in world.ledger if one == number]
+    if verdicts:
+        state = State.SUCCEEDED if verdicts[0] else State.FAILED
+        yield f"query finds {request} {state}", moved_to(world, request, state)
+    elif number not in world.calls:
+        yield f"query does not find {request}", _called(world, request)
+
+
+def _put(values: tuple[T, ...], index: int, *, new: T) -> tuple[T, ...]:
+    return (*values[:index], new, *values[index + 1 :])
+
+
+@functools.cache
+def takes(known: Said | None, said: Said) -> bool:
+    """Ask the journal's own SQL whether a state that comes down is taken."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        migrate(connection, JOURNAL_MIGRATIONS)
+        connection.execute(
+            "INSERT INTO refunds (seq, refund_request_id, reference, tail, amount_minor, created_at, request)"
+            " VALUES (1, ?, '8', '8', 1, '', x'')",
+            (IDS[0],),
+        )
+        for one in (known, said):
+            is_taken = one is not None and _backoffice.apply(connection, _update(one), (), NOW)
+        return is_taken
+    finally:
+        connection.close()
+
+
+def _update(said: Said) -> RefundUpdate:
+    return RefundUpdate(
+        refund_request_id=IDS[0],
+        state=said.state,
+        epoch=1,
+        seq=said.seq,
+        money_moved=said.money_moved,
+        at=NOW,
+    )
+
+
+def is_over(world: World) -> bool:
+    """Return whether both refunds are final and both tills know it."""
+    return all(
+        row is not None and row.state in FINAL and known is not None and known.state == wire_state(row.state)
+        for row, known in zip(world.rows, world.known, strict=True)
+    )
