@@ -5,6 +5,7 @@ import select
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import tty
@@ -50,7 +51,7 @@ def echo_times(count: int, size_bytes: int, pace_s: float) -> list[float]:
 
 def wal_commit_times(folder: Path, count: int) -> list[float]:
     """Return seconds of one-row commits, WAL, synchronous=FULL."""
-    connection = sqlite3.connect(folder / "floor.db", isolation_level=None)
+    connection = sqlite3.connect(Path(tempfile.mkdtemp(dir=folder)) / "floor.db", isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, doc BLOB)")
