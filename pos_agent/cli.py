@@ -49,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands.add_parser("version", parents=[machine], help="print the version")
     _add_operator(commands, common, machine)
     _add_outbox(commands, common, machine)
+    _add_audit(commands, common, machine)
     return parser
 
 
@@ -84,6 +85,25 @@ def _add_outbox(
     listing.add_argument("--all", action="store_true", help="with requests that the back office has acknowledged")
     show = actions.add_parser("show", parents=[common, machine], help="one request in full")
     show.add_argument("request", help="refund request number, or its last 6 digits")
+
+
+def _add_audit(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    common: argparse.ArgumentParser,
+    machine: argparse.ArgumentParser,
+) -> None:
+    audit = commands.add_parser("audit", help="the hash chain over everything that this till has done")
+    actions = audit.add_subparsers(dest="action", required=True, metavar="ACTION")
+    verify = actions.add_parser(
+        "verify",
+        parents=[common, machine],
+        help="check the whole chain; exit code 1 names the first line that differs",
+        description="Check the whole chain, and every request against its line. The head is what the shift slip prints "
+        "and what the back office compares. The chain cannot show lines that were never written or never sent.",
+    )
+    verify.add_argument(
+        "--heads", type=Path, metavar="FILE", help="write the head of every line, for 'pos-backoffice audit compare'"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,6 +17,7 @@ from pos_agent.app.pins import WeakPinError, hash_pin
 from pos_agent.control.server import read_status
 from pos_agent.domain.identifiers import grouped
 from pos_agent.domain.money import format_amount
+from pos_agent.errors import JournalCorruptError
 from pos_agent.journal.store import Journal
 from pos_agent.settings import DataFinder, LoadedConfig, explain, load_config
 
@@ -201,6 +202,31 @@ def _outbox_show(options: argparse.Namespace) -> int:
     return 0
 
 
+def _audit_verify(options: argparse.Namespace) -> int:
+    """Check the chain; a difference is a finding, told on standard output with exit code 1."""
+    terminal_id = _load(options).config.terminal.terminal_id
+
+    async def work(journal: Journal) -> tuple[int, str, list[str]]:
+        heads = await journal.audit_heads() if options.heads else []
+        return *await journal.audit_verify(), heads
+
+    try:
+        lines, head, heads = _with_journal(options, work)
+    except JournalCorruptError as error:
+        if options.json:
+            _print_json({"terminal_id": terminal_id, "is_whole": False, "difference": str(error)})
+        else:
+            print(f"NOT WHOLE: {error}")
+        return 1
+    if options.heads:
+        options.heads.write_bytes(msgspec.json.encode({"terminal_id": terminal_id, "heads": heads}))
+    if options.json:
+        _print_json({"terminal_id": terminal_id, "is_whole": True, "lines": lines, "head": head})
+    else:
+        print(f"whole: {lines} lines, head {head}")
+    return 0
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "version": _version,
     "check-config": _check_config,
@@ -208,6 +234,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "status": _status,
     "operator add": _operator_add,
     "operator list": _operator_list,
+    "audit verify": _audit_verify,
     "outbox list": _outbox_list,
     "outbox show": _outbox_show,
 }

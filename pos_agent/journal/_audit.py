@@ -62,3 +62,28 @@ def verify_since_checkpoint(connection: sqlite3.Connection) -> tuple[int, str]:
 def set_checkpoint(connection: sqlite3.Connection, lines: int, mark: str) -> None:
     """Remember up to where the chain was checked."""
     _codec.set_meta(connection, _CHECKPOINT, f"{lines}:{mark}")
+
+
+def verify_all(connection: sqlite3.Connection) -> tuple[int, str]:
+    """Check the whole chain, and that every request still reads as it did at CONFIRM; return (lines, head).
+
+    Raises:
+        JournalCorruptError: Names the first line, or the first request, that differs.
+    """
+    found = verify(connection)
+    rows = connection.execute(
+        "SELECT audit.line, audit.data, refunds.request FROM audit LEFT JOIN refunds"
+        " ON refunds.refund_request_id = json_extract(audit.data, '$.refund_request_id')"
+        " WHERE audit.event = 'refund.committed' ORDER BY audit.line"
+    )
+    for line, data, request in rows:
+        facts = msgspec.json.decode(data, type=dict[str, str])
+        content = request.encode() if isinstance(request, str) else request
+        if content is None or sha256(content).hexdigest() != facts["sha256"]:
+            raise JournalCorruptError(f"request {facts['refund_request_id']} differs from audit line {line}")
+    return found
+
+
+def heads(connection: sqlite3.Connection) -> list[str]:
+    """Return the head of every line, the first line first."""
+    return [row[0] for row in connection.execute("SELECT head FROM audit ORDER BY line")]

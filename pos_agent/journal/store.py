@@ -17,6 +17,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from pos_agent.domain.clock import Clock
 from pos_agent.domain.refund import RefundRequest, RefundUpdate
+from pos_agent.domain.shift import ShiftFacts
 from pos_agent.domain.slip import PrintOutcome, SlipDocument, SlipKind
 from pos_agent.errors import JournalFullError
 from pos_agent.journal import (
@@ -27,6 +28,7 @@ from pos_agent.journal import (
     _outbox,
     _people,
     _refunds,
+    _shifts,
     _statistics,
     _storage,
 )
@@ -344,12 +346,30 @@ class Journal:
         return await self._write(_audit.append, self._clock.now(), event, actor, data)
 
     async def audit_verify(self) -> tuple[int, str]:
-        """Check the whole chain; return (lines, head).
+        """Check the whole chain and every request against it; return (lines, head).
 
         Raises:
-            JournalCorruptError: Names the first line that differs.
+            JournalCorruptError: Names the first line or request that differs.
         """
-        return await self._read(_audit.verify)
+        return await self._read(_audit.verify_all)
+
+    async def audit_head(self) -> tuple[int, str]:
+        """Return (number of the last audit line, its head)."""
+        return await self._read(_audit.head)
+
+    async def audit_heads(self) -> list[str]:
+        """Return the head of every audit line, for a comparison with what the back office has seen."""
+        return await self._read(_audit.heads)
+
+    async def close_shift(self, operator_no: str, make_slip: Callable[[ShiftFacts], SlipDocument]) -> ShiftFacts:
+        """Close a shift: count since the last one, write the audit line and queue the slip, in one transaction.
+
+        Args:
+            operator_no: Who closes it.
+            make_slip: Makes the slip of the facts; pure, it runs on the journal's thread.
+        """
+        at = self._clock.now()
+        return await self._write_then((self.print_jobs_changed,), _shifts.close, operator_no, make_slip, at)
 
     async def add_statistics(self, counts: Mapping[str, int]) -> None:
         """Add to statistics by UnifiedPOS name; written at most every 10 min by the caller."""

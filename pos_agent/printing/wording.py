@@ -43,6 +43,22 @@ RESULTS = {
         "No money refunded, sale unchanged",
     ),
 }
+#: Every state, for counts; whether money has moved is said where it is certain (I9).
+STATES = {
+    RefundState.QUEUED: ("已保存 未上传", "SAVED, NOT SENT"),
+    RefundState.SENT: ("已发出 待确认", "SENT, NOT CONFIRMED"),
+    RefundState.REVIEWING: ("审核中", "IN REVIEW"),
+    RefundState.NEED_INFO: ("待补充资料", "INFORMATION NEEDED"),
+    RefundState.REJECTED: ("未通过 没有退款", "REJECTED, NOT PAID"),
+    RefundState.CANCELED: ("已撤回 没有退款", "WITHDRAWN, NOT PAID"),
+    RefundState.EXECUTING: ("退款中 结果待确认", "BEING PAID, MAY BE PAID"),
+    RefundState.UNKNOWN: ("结果待确认", "NOT KNOWN, MAY BE PAID"),
+    RefundState.SUCCEEDED: ("退款成功", "REFUNDED"),
+    RefundState.FAILED: ("退款失败 没有退款", "FAILED, NOT PAID"),
+    RefundState.ABNORMAL: ("需人工处理", "HANDLED BY HAND"),
+    RefundState.COUPON_ISSUED: ("已发优惠券 没有退款", "COUPON, NOT PAID"),
+    RefundState.CLOSED: ("人工处理已结案", "CLOSED BY HAND"),
+}
 #: Flags of a request that a reader of the paper must know.
 FLAG_MARKS = {
     "unverified": "待核实 NOT VERIFIED",

@@ -92,6 +92,7 @@ class SyncMessage(_Message, frozen=True, kw_only=True, tag="sync"):
 
     Attributes:
         last_seq: Highest submission number ever used by this terminal.
+        audit_lines, audit_head: Number and head of the last line of the terminal's audit chain (I6); 0 = not said.
         token: The token of the last `SyncReply`; an old one means a clone or a restored card (trust.md 8).
     """
 
@@ -104,6 +105,8 @@ class SyncMessage(_Message, frozen=True, kw_only=True, tag="sync"):
     token: str = ""
     epoch: int = 0
     items: tuple[SyncItem, ...] = ()
+    audit_lines: int = 0
+    audit_head: str = ""
 
 
 class SaleLookUpMessage(_Message, frozen=True, kw_only=True, tag="sale.lookup"):

@@ -120,6 +120,7 @@ class Presence:
         items = await self._journal.sync_items()
         pages: Sequence[list[SyncItem]] = [items[i : i + PAGE_ITEMS] for i in range(0, len(items), PAGE_ITEMS)] or [[]]
         last_seq, token, epoch = await self._journal.sync_head()
+        audit_lines, audit_head = await self._journal.audit_head()
         self.epoch = epoch
         self._unanswered = set(range(1, len(pages) + 1))
         self._answered.clear()
@@ -139,6 +140,8 @@ class Presence:
                 token=token,
                 epoch=epoch,
                 items=tuple(page),
+                audit_lines=audit_lines,
+                audit_head=audit_head,
             )
             await self._sender.send(Leaf.UP_SYNC, message)
         return await self._sleep(timeout_s)

@@ -43,6 +43,9 @@ class EmptyJournal(Journal):
     async def sync_items(self) -> list[SyncItem]:
         return []
 
+    async def audit_head(self) -> tuple[int, str]:
+        return 0, ""
+
     async def sync_head(self) -> tuple[int, str, int]:
         return 0, "", 0
 
