@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 QUIET_S = 120.0
 _PAY_CODE_COUNT = 8
 #: Each cashier takes a sale that both want now and then.
-_HOT_EVERY = 4
+_HOT_EVERY = 2
 #: At the end each cashier looks this many requests up again, whatever was told before.
 _SAMPLE = 5
 _LOOKS = 3
@@ -89,7 +89,7 @@ def _pay_codes(random_: random.Random) -> list[str]:
 
 
 def _queue(world: World, number: int) -> list[dict[str, object]]:
-    """Return the sales of one cashier: own ones, and every fourth one of those that both get."""
+    """Return the sales of one cashier: own ones, and every second one of those that both get."""
     own = world.sales[HOT_COUNT + number :: len(world.tills)]
     hot = iter(world.sales[:HOT_COUNT])
     queue = []

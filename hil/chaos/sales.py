@@ -9,7 +9,7 @@ import msgspec
 
 from hil.rig.operator import MERCHANT_ID
 
-SALE_COUNT, HOT_COUNT = 1500, 60
+SALE_COUNT, HOT_COUNT = 1500, 300
 
 
 def make_sales(random_: random.Random, now: datetime) -> list[dict[str, Any]]:
