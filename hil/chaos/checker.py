@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from hil.chaos.history import HISTORY, LEDGER, Event, read_lines
+from hil.chaos.leaks import find_secrets
 from hil.chaos.sightings import Claim, Sighting, read_screen, read_slip
 
 #: 钱还没退 is a statement of the back office as of its last word; the till notices a dead link within twice its keep
@@ -461,15 +462,14 @@ def leaks(folder: Path) -> list[Violation]:
     if not path.exists():
         return []
     secrets = [str(one) for one in msgspec.json.decode(path.read_bytes())]
-    # A number of eight digits inside a longer one is chance, not a PIN.
-    wanted = re.compile(rb"(?<!\d)(?:%s)(?!\d)" % "|".join(secrets).encode())
-    found = []
-    for file in sorted(folder.rglob("*")):
-        if not file.is_file() or file.name in _NOT_SEARCHED:
-            continue
-        if wanted.search(file.read_bytes()):
-            found.append(Violation("leaked", "I7", "", f"a secret stands in {file.relative_to(folder)}"))
-    return found
+    files = find_secrets(folder, secrets, but=_NOT_SEARCHED)
+    return [Violation("leaked", "I7", "", f"a secret stands in {name}") for name in files]
+
+
+def leaks_at_cuts(case: Case) -> list[Violation]:
+    """I7: what a power cut leaves on a till's disk holds no secret."""
+    found = sorted({(event["till"], event["file"]) for event in case.by_kind["leak"]})
+    return [Violation("leaked", "I7", "", f"a secret stood in {name} of {till}") for till, name in found]
 
 
 RULES: Final[tuple[Callable[[Case], list[Violation]], ...]] = (
@@ -491,4 +491,5 @@ RULES: Final[tuple[Callable[[Case], list[Violation]], ...]] = (
     untrue_amounts,
     changed_finals,
     failures,
+    leaks_at_cuts,
 )

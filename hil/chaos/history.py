@@ -1,7 +1,7 @@
 """The history of a run: one JSON line for each thing that the bench saw, in order, with the wall time in seconds.
 
 Kinds: ``sale`` ``screen`` ``slip`` ``key`` ``scan`` ``confirm`` ``read`` and ``row`` (the back office's list) ``asked``
-and ``decision`` ``kill`` ``fault`` ``clock`` ``attack`` ``wire`` (what the spy heard) ``quiet`` ``settled``
+and ``decision`` ``kill`` ``fault`` ``clock`` ``attack`` ``wire`` (what the spy heard) ``leak`` ``quiet`` ``settled``
 ``final_row`` ``end``. The acquirer's own ledger lies beside it.
 """
 

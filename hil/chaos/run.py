@@ -61,6 +61,8 @@ async def _run(options: Options) -> None:
     world = World(options.folder, seed=seed, database=options.database, planted=options.planted)
     pay_codes = _pay_codes(random.Random(seed + 1))
     (world.folder / SECRETS).write_bytes(msgspec.json.encode([*world.secrets, *pay_codes]))
+    for till in world.tills:
+        till.secrets += pay_codes
     spy = Spy(SPY, port=world.broker.port, pki=world.pki, seed=seed + 2, history=world.history)
     reviewer = None
     try:

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from hil.chaos.history import History
+from hil.chaos.leaks import find_secrets
 from hil.chaos.proxy import Proxy
 from hil.rig.daemon import Daemon, make_config
 from hil.rig.devices import DeviceSet
@@ -18,12 +19,17 @@ PAPER_SPEED = 20.0
 
 
 class Till:
-    """A till; everything it shows and prints goes into the history."""
+    """A till; everything it shows and prints goes into the history.
+
+    Attributes:
+        secrets: What must not stand on its disk.
+    """
 
     def __init__(self, folder: Path, *, pki: Pki, operators: tuple[Operator, ...], history: History) -> None:
         self.name = pki.terminal.common_name
         self.operators = operators
         self.folder = folder
+        self.secrets = [one.pin for one in operators]
         self.proxy: Proxy | None = None
         self._pki = pki
         self._history = history
@@ -80,6 +86,8 @@ class Till:
         await self.pos.cut()
         self.devices.darken()
         self._history.add("kill", what=self.name)
+        for name in find_secrets(self.pos.data_dir, self.secrets):
+            self._history.add("leak", till=self.name, file=name)
 
     def power_on(self) -> None:
         """Switch on. A new boot forgets the old one's count of crashes; a SIGKILL alone would not be a power cut."""

@@ -145,6 +145,10 @@ def fail_inside(history: History, _ledger: History) -> None:
     add(history, 3.0, "failure", path="/api/requests", status=500, text="Internal Server Error")
 
 
+def leave_a_pin_on_the_disk(history: History, _ledger: History) -> None:
+    add(history, 3.0, "leak", till=TILL, file="draft.db-wal")
+
+
 BREAKS: list[tuple[str, Break]] = [
     ("lost", lose_the_request),
     ("lost", leave_it_unsettled),
@@ -171,6 +175,7 @@ BREAKS: list[tuple[str, Break]] = [
     ("untrue", break_a_trail),
     ("untrue", succeed_without_money),
     ("untrue", fail_inside),
+    ("leaked", leave_a_pin_on_the_disk),
 ]
 
 
