@@ -177,6 +177,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "device.unknown": ("需要处理", "needs help"),
     "notice.scanner": ("扫描枪未连接 E-DEV1", "No scanner E-DEV1"),
     "notice.keyboard_mode": ("扫描枪处于键盘模式", "Scanner types keys"),
+    "notice.paper_low": ("纸快用完,请备纸卷", "Paper is low"),
     "notice.printer": ("打印机: {cause}", "Printer: {cause}"),
     # -- answers of the acquirer, field 39 (payments.md section 6) -------------------------------------------------
     "response.00": ("受理成功", "Accepted"),

@@ -140,6 +140,7 @@ class Facts(msgspec.Struct, kw_only=True):
         notices: Requests with news that nobody has seen.
         recent_requests: Requests of the signed-in operator within the last hour.
         countdown_s: Seconds left, only while they are shown.
+        is_paper_low: The printer's near-end sensor says so; it still prints.
         lookup_s: Seconds that the look-up has taken.
     """
 
@@ -160,6 +161,7 @@ class Facts(msgspec.Struct, kw_only=True):
     countdown_s: int | None = None
     lookup_s: int = 0
     safe_code: str = ""
+    is_paper_low: bool = False
 
 
 class Input(msgspec.Struct, kw_only=True):

@@ -65,6 +65,7 @@ class Situation:
         self.facts.devices = {**self.facts.devices, event.device: code}
         if event.device is DeviceName.PRINTER:
             self._set_paused(code)
+            self.facts.is_paper_low = event.is_online and event.code in WARNINGS
 
     def on_link(self, event: LinkChanged) -> None:
         """Keep whether the back office can be reached."""

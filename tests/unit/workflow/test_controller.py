@@ -238,7 +238,7 @@ async def test_unsure_print_is_said_on_result() -> None:
         assert "不确定是否打出" in till.text
 
 
-async def test_printer_trouble_is_a_notice_at_menu_and_near_end_is_none() -> None:
+async def test_printer_trouble_is_a_notice_at_menu_and_near_end_a_mild_one() -> None:
     till = Till()
     async with running(till):
         await till.sign_in()
@@ -246,6 +246,9 @@ async def test_printer_trouble_is_a_notice_at_menu_and_near_end_is_none() -> Non
         assert "盖子打开" in till.text
         await till.put(DeviceStatusChanged(DeviceName.PRINTER, True, "EPTR_REC_NEAR_END"))
         assert "打印机" not in till.text
+        assert "纸快用完" in till.text
+        await till.put(DeviceStatusChanged(DeviceName.PRINTER, True))
+        assert "纸快用完" not in till.text
 
 
 async def test_number_in_the_local_journal_is_known_even_if_it_looks_like_a_payment_code() -> None:
