@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backoffice.clock import Now
-from backoffice.store.schema import AuditLine
+from backoffice.store.schema import AuditLine, Refund
 
 #: The line before the first.
 ROOT = "0" * 64
@@ -82,11 +83,56 @@ def append(
     return line
 
 
-def is_chain_whole(lines: Sequence[AuditLine]) -> bool:
-    """Return True if the lines of one request, in order, continue each other and none was changed."""
+def first_difference(lines: Sequence[AuditLine]) -> str:
+    """Return, in words, the first line of one request's chain that was changed, removed or added; empty if none."""
     previous = ROOT
     for number, line in enumerate(lines, start=1):
-        if line.number != number or line.previous_hash != previous or line.line_hash != line_hash(line):
-            return False
+        if line.number != number:
+            return f"line {number} is missing"
+        if line.previous_hash != previous or line.line_hash != line_hash(line):
+            return f"line {number} differs"
         previous = line.line_hash
-    return True
+    return ""
+
+
+def is_chain_whole(lines: Sequence[AuditLine]) -> bool:
+    """Return True if the lines of one request, in order, continue each other and none was changed."""
+    return not first_difference(lines)
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check of all chains found.
+
+    Attributes:
+        differences: By request id, the first difference of its chain.
+        head: Hash over the heads of all chains in order of the ids; two equal databases have the same.
+    """
+
+    requests: int
+    lines: int
+    head: str
+    differences: dict[str, str]
+
+
+def verify(session: Session) -> Verdict:
+    """Check the chain of every request, and that its last line says the state that the request has."""
+    differences: dict[str, str] = {}
+    count = requests = 0
+    heads = hashlib.sha256()
+    statement = (
+        select(AuditLine).order_by(AuditLine.refund_request_id, AuditLine.number).execution_options(yield_per=500)
+    )
+    chains = groupby(session.scalars(statement), key=lambda line: line.refund_request_id)
+    states = {row[0]: row[1] for row in session.execute(select(Refund.refund_request_id, Refund.state))}
+    for request_id, found in chains:
+        lines = list(found)
+        requests, count = requests + 1, count + len(lines)
+        heads.update(f"{request_id} {lines[-1].line_hash}\n".encode())
+        problem = first_difference(lines)
+        state = states.pop(request_id, None)
+        if not problem and lines[-1].after != state:
+            problem = f"the last line says {lines[-1].after}, the request {state or 'is gone'}"
+        if problem:
+            differences[request_id] = problem
+    differences |= dict.fromkeys(states, "has no lines")
+    return Verdict(requests=requests, lines=count, head=heads.hexdigest(), differences=differences)

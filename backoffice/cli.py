@@ -114,6 +114,12 @@ def _add_upkeep(
         ("--to", "last", "last day that it covers; default = the first"),
     ):
         bill.add_argument(flag, dest=name, type=date.fromisoformat, metavar="YYYY-MM-DD", help=what)
+    chains = commands.add_parser("audit", help="the hash chains").add_subparsers(dest="action", required=True)
+    chains.add_parser("verify", parents=[common], help="check the chain of every request; exit status 1 names faults")
+    chain = chains.add_parser(
+        "compare", parents=[common], help="compare a till's chain with the heads that the till told over time"
+    )
+    chain.add_argument("file", type=Path, help="written by 'pos-agent audit verify --heads FILE'")
     resume = commands.add_parser("resume", parents=[common], help="say how far a restore is, or end it by hand")
     resume.add_argument("--anyway", action="store_true", help="end it although something could not be checked")
     resume.add_argument("--by", default="", help="with --anyway: who answers for it")

@@ -165,6 +165,8 @@ _COMMANDS: dict[str, _Command] = {
     "backup": _upkeep(upkeep.back_up),
     "restore": _upkeep(upkeep.restore),
     "resume": _upkeep(upkeep.resume),
+    "audit verify": _upkeep(upkeep.audit_verify),
+    "audit compare": _upkeep(upkeep.audit_compare),
     "reconcile": _upkeep(upkeep.reconcile),
     "serve": _serve,
     "init": _init,

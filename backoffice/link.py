@@ -115,9 +115,7 @@ class Link:
     def _take_link(self, link: LinkState) -> None:
         self._link = link
         self._link_changed.set()
-        if link.is_connected:
-            self._connected.set()
-        else:
+        if not link.is_connected:
             self._connected.clear()
 
     def _will(self, conn_seq: int) -> Will:
@@ -145,6 +143,9 @@ class Link:
                 said = self._link.conn_seq
                 await self._quietly(self._publish_presence(is_online=True))
                 await self._database.write(lambda session: outbox.hurry(session, self._now))
+                if self._link.is_connected:
+                    # Only now: states that were due already would go out twice, before and after being hurried.
+                    self._connected.set()
                 self._wake.set()
 
     async def _receive(self) -> None:

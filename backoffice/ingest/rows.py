@@ -8,13 +8,13 @@ import msgspec
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from backoffice import audit
+from backoffice import anchors, audit
 from backoffice.ingest.context import Context
 from backoffice.ingest.facts import SaleBook
 from backoffice.refunds import stated_money
 from backoffice.rules import Verdict
 from backoffice.states import FINAL, wire_state
-from backoffice.store.schema import AuditLine, Message, OutboxRow, Refund, Terminal
+from backoffice.store.schema import Anchor, AuditLine, Message, OutboxRow, Refund, Terminal
 from pos_agent.domain.refund import RefundUpdate
 from pos_agent.i18n.backoffice import text
 from pos_agent.protocol.codec import encode
@@ -55,6 +55,7 @@ def insert_all(session: Session, context: Context, judged: Sequence[Judged], epo
     connection.execute(_INSERT_REFUND, [_refund_row(context, each) for each in judged])
     connection.execute(_INSERT_AUDIT, [_audit_row(each) for each in judged])
     connection.execute(_INSERT_OUTBOX, [_outbox_row(context, each, epoch) for each in judged])
+    anchors.note_requests(session, context.now, [_anchor(each) for each in judged])
 
 
 def _message_row(each: Judged) -> dict[str, Any]:
@@ -107,6 +108,18 @@ def _audit_row(each: Judged) -> dict[str, Any]:
         actor=f"till:{each.terminal.terminal_id}",
         after=each.verdict.state.value,
         detail=each.verdict.code or ",".join(each.verdict.flags),
+        at=each.at,
+    )
+
+
+def _anchor(each: Judged) -> Anchor:
+    request = each.message.request
+    return Anchor(
+        terminal_id=each.terminal.terminal_id,
+        head=request.audit_head,
+        source=request.refund_request_id,
+        line=0,
+        seq=request.seq,
         at=each.at,
     )
 

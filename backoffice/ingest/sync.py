@@ -5,7 +5,7 @@ from hashlib import sha256
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from backoffice import outbox, restoring
+from backoffice import anchors, outbox, restoring
 from backoffice.ingest.context import Context, Reply
 from backoffice.refunds import alarm, announce, current_epoch
 from backoffice.store.schema import EventRow, Refund, Terminal
@@ -30,6 +30,7 @@ def answer(session: Session, context: Context, terminal: Terminal, message: Sync
     if _is_copy(terminal, message):
         return [_refuse_copy(session, context, terminal, message)]
     _take_connection(session, context, terminal, message)
+    anchors.note_sync(session, context.now, message)
     restoring.hear(session, context.now, terminal, message)
     outbox.hurry(session, context.now, terminal.terminal_id)
     wanted = []

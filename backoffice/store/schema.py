@@ -343,3 +343,19 @@ class RestoreCheck(Base):
     refund_request_id: Mapped[str] = mapped_column(String(22), primary_key=True)
     outcome: Mapped[str] = mapped_column(String(24))
     at: Mapped[datetime]
+
+
+class Anchor(Base):
+    """A head of a till's own audit chain that it once told us (I6): with a request, or when it connected.
+
+    `source` is the request that was committed right after this head, or ``sync``; `line` is 0 where it was not told.
+    """
+
+    __tablename__ = "anchors"
+    __table_args__ = (Index("ix_anchors_line", "terminal_id", "line"),)
+    terminal_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    head: Mapped[str] = mapped_column(String(64), primary_key=True)
+    source: Mapped[str] = mapped_column(String(22), primary_key=True)
+    line: Mapped[int] = mapped_column(default=0)
+    seq: Mapped[int] = mapped_column(default=0)
+    at: Mapped[datetime]

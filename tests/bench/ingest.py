@@ -4,6 +4,7 @@ import tempfile
 import time
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -131,6 +132,7 @@ def _sealed(number: int, keys: dict[str, Ed25519PrivateKey]) -> Incoming:
         seq=number // _TILLS + 1,
         sale_id=f"s-{number}",
         paid_minor=12_800,
+        audit_head=sha256(f"{till} {number}".encode()).hexdigest(),
     )
     message = RefundRequestMessage(terminal_id=terminal_id, request=request)
     data = seal(encode(message), payload_type=UP_TYPE, kid="d1", key=keys[terminal_id])

@@ -1,0 +1,115 @@
+"""What tills told of their own audit chains, and where that contradicts itself (I6, trust.md 8, 21).
+
+A head is told with each request (the head before it) and at each connection (line and head). A till that went on from
+an older copy of its journal tells, sooner or later, another head for the same place: that is a fork.
+"""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from backoffice.clock import Now
+from backoffice.refunds import alarm
+from backoffice.store.schema import Anchor, EventRow
+from pos_agent.protocol.messages import SyncMessage
+
+SYNC = "sync"
+_COLUMNS = tuple(Anchor.__table__.columns.keys())
+_HEAD = re.compile(r"[0-9a-f]{64}")
+
+
+def is_head(text: str) -> bool:
+    """Return True for 64 hex digits."""
+    return _HEAD.fullmatch(text) is not None
+
+
+def note_requests(session: Session, now: Now, told: Sequence[Anchor]) -> None:
+    """Keep the heads that came with new requests; alarm where two requests follow one head."""
+    told = [anchor for anchor in told if is_head(anchor.head)]
+    if not told:
+        return
+    known = session.execute(
+        select(Anchor.terminal_id, Anchor.head, Anchor.source).where(
+            Anchor.head.in_({anchor.head for anchor in told}), Anchor.source != SYNC
+        )
+    )
+    sources = {(terminal_id, head): source for terminal_id, head, source in known}
+    for anchor in told:
+        other = sources.setdefault((anchor.terminal_id, anchor.head), anchor.source)
+        if other != anchor.source:
+            _alarm_fork(session, now, anchor, f"requests {other} and {anchor.source} follow one head")
+    rows = [{column: getattr(anchor, column) for column in _COLUMNS} for anchor in told]
+    session.connection().execute(insert(Anchor), rows)
+
+
+def note_sync(session: Session, now: Now, message: SyncMessage) -> None:
+    """Keep the head told at a connection; alarm where the chain was shorter or other than it was."""
+    if message.audit_lines <= 0 or not is_head(message.audit_head):
+        return
+    anchor = Anchor(
+        terminal_id=message.terminal_id,
+        head=message.audit_head,
+        source=SYNC,
+        line=message.audit_lines,
+        seq=message.last_seq,
+        at=now(),
+    )
+    of_till = (Anchor.terminal_id == message.terminal_id, Anchor.source == SYNC)
+    same_line = session.scalars(select(Anchor.head).where(*of_till, Anchor.line == anchor.line)).all()
+    longest = session.scalar(select(func.max(Anchor.line)).where(*of_till)) or 0
+    if same_line and anchor.head not in same_line:
+        _alarm_fork(session, now, anchor, f"another head at line {anchor.line} than before")
+    elif anchor.line < longest:
+        _alarm_fork(session, now, anchor, f"{anchor.line} lines, it had {longest}")
+    if session.get(Anchor, (anchor.terminal_id, anchor.head, SYNC)) is None:
+        session.add(anchor)
+        session.flush()
+
+
+def _alarm_fork(session: Session, now: Now, anchor: Anchor, detail: str) -> None:
+    event_id = f"fork-{anchor.head[:32]}-{anchor.source}"
+    if session.get(EventRow, event_id) is None:
+        data = {"terminal_id": anchor.terminal_id, "detail": detail}
+        alarm(session, event_id, "audit_fork", now=now, data=data)
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """How a till's chain agrees with what it told before.
+
+    Attributes:
+        known: Heads that we have of this till.
+        agreed: How many of them are in its chain, at the line that was told.
+        difference: The first that is not, in words; empty if all agree.
+    """
+
+    terminal_id: str
+    lines: int
+    known: int
+    agreed: int
+    difference: str = ""
+
+
+def compare(session: Session, terminal_id: str, heads: Sequence[str]) -> Comparison:
+    """Compare the heads of all lines of a till's chain with those that it told us, oldest first.
+
+    Args:
+        session: Reading.
+        terminal_id: Whose chain.
+        heads: Of every line, the first line first, as ``pos-agent audit verify --heads`` writes them.
+    """
+    line_of = {head: number for number, head in enumerate(heads, start=1)} | {"0" * 64: 0}
+    told = session.scalars(
+        select(Anchor).where(Anchor.terminal_id == terminal_id).order_by(Anchor.seq, Anchor.line, Anchor.at)
+    ).all()
+    agreed, difference = 0, ""
+    for anchor in told:
+        line = line_of.get(anchor.head)
+        if line is not None and (anchor.source != SYNC or line == anchor.line):
+            agreed += 1
+        elif not difference:
+            place = f"at line {anchor.line}" if anchor.source == SYNC else f"before request {anchor.source}"
+            difference = f"head {anchor.head} {place}, told {anchor.at:%Y-%m-%d %H:%M} UTC, is not in the till's chain"
+    return Comparison(terminal_id=terminal_id, lines=len(heads), known=len(told), agreed=agreed, difference=difference)
