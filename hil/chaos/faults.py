@@ -9,7 +9,7 @@ from hil.chaos.spy import ATTACKS, Spy
 from hil.chaos.world import World
 from hil.rig.daemon import find_faketime
 
-KILLS: Final = frozenset({"kill_till", "kill_office", "kill_broker", "wipe_broker"})
+KILLS: Final = frozenset({"kill_till", "kill_office", "kill_broker", "wipe_broker", "kill_database"})
 _SKEWS_S = (-86_400 * 365, -7_200, 3_600, 86_400 * 365)
 
 
@@ -30,7 +30,7 @@ class Breaker:
         for step in schedule(seed, only):
             await asyncio.sleep(step.pause_s)
             name, act = self._action(step)
-            if name in self._busy:
+            if name in self._busy or (name == "database" and self._world.postgres is None):
                 continue
             self._busy.add(name)
             task = asyncio.create_task(self._do(step, name, act), name=f"chaos-{step.fault}")
@@ -65,6 +65,8 @@ class Breaker:
             return "office", self._office
         if step.fault in ("kill_broker", "stop_broker", "wipe_broker", "stall_broker"):
             return "broker", self._broker
+        if step.fault == "kill_database":
+            return "database", self._database
         match group:
             case "kill" | "clock":
                 return f"{till}-power", self._till
@@ -103,6 +105,11 @@ class Breaker:
             self._world.history.add("kill", what="office")
         await asyncio.sleep(step.hold_s / 2)
         await office.up()
+
+    async def _database(self, _step: Step) -> None:
+        assert self._world.postgres is not None
+        self._world.history.add("kill", what="database")
+        await self._world.postgres.kill()
 
     async def _broker(self, step: Step) -> None:
         broker = self._world.broker

@@ -30,6 +30,7 @@ WEIGHTS: Final = {
     "scanner_unplug": 2,
     "keypad_unplug": 1,
     "clock": 2,
+    "kill_database": 4,
 }
 #: What the acquirer answers, in a mix; most refunds go well.
 _ANSWERS: Final = (

@@ -35,7 +35,7 @@ def test_chaos_half_a_minute_loses_doubles_and_lies_about_nothing(tmp_path: Path
     assert played.returncode == 0, played.stdout + played.stderr
     counts = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", played.stdout)}
     assert counts["kills"] >= 5
-    assert counts["refunds"] >= 5
+    assert counts["refunds"] >= 3
     assert counts["moved"] >= 1
     assert (counts["lost"], counts["doubled"], counts["untrue"], counts["leaked"]) == (0, 0, 0, 0)
     assert main(["check", str(tmp_path / "run")]) == 0
