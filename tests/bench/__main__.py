@@ -17,11 +17,14 @@ from tests.bench.till import BenchTill
 #: A UnionPay payment code: refused in the menu without any network, so that only our own path is timed (payments.md 3).
 PAY_CODE = b"6225735053201615202\r"
 _MIB = 1024 * 1024
+#: Longer than the re-read window, which drops the same code.
+_SCAN_PACE_S = 0.7
+#: A fast cashier.
+_KEY_PACE_S = 0.1
 
 
 def scan_and_key_rows(till: BenchTill, count: int) -> list[Measured]:
     """Rows 1 and 2: scan and key to changed bytes on the display."""
-    echo = floors.echo_times(count, 40, 0.02)
     till.sign_in()
     scans = []
     for _ in range(count):
@@ -29,16 +32,16 @@ def scan_and_key_rows(till: BenchTill, count: int) -> list[Measured]:
         till.settle(quiet_s=0.05)
         till.press("CANCEL")
         till.settle(quiet_s=0.05)
-        time.sleep(0.7)  # the re-read window drops the same code
+        time.sleep(_SCAN_PACE_S)
     till.press("1")
     till.settle()
     keys = []
     for index in range(count):
         keys.append(till.time_key("CLEAR" if index % 8 == 7 else "5"))
-        till.settle(quiet_s=0.03)
+        till.settle(quiet_s=_KEY_PACE_S)
     return [
-        _latency(1, "scan frame -> changed bytes on the display", scans, echo),
-        _latency(2, "key -> changed bytes on the display", keys, echo),
+        _latency(1, "scan frame -> changed bytes on the display", scans, floors.echo_times(count, 20, _SCAN_PACE_S)),
+        _latency(2, "key -> changed bytes on the display", keys, floors.echo_times(count, 48, _KEY_PACE_S)),
     ]
 
 
@@ -49,7 +52,7 @@ def _latency(number: int, what: str, times: list[float], echo: list[float]) -> M
         number=number,
         what=what,
         figure=f"p50 {p50 * 1e3:.2f} ms, p99 {p99 * 1e3:.2f} ms, n={len(times)}",
-        floor=f"pty echo p50 {median(echo) * 1e3:.2f} ms",
+        floor=f"pty echo p50 {median(echo) * 1e3:.2f}, p99 {percentile(echo, 0.99) * 1e3:.2f} ms",
         ratio=ratio,
         budget="p50 <= 3x, p99 <= 5 ms",
         is_within=ratio <= 3 and p99 <= 0.005,

@@ -38,9 +38,9 @@ def median(values: Sequence[float]) -> float:
 
 def table(rows: Sequence[Measured]) -> str:
     """Return the rows as text."""
-    lines = [f"{'#':>2}  {'what':44} {'figure':38} {'floor':34} {'ratio':>6}  budget"]
+    lines = [f"{'#':>2}  {'what':44} {'figure':38} {'floor':38} {'ratio':>6}  budget"]
     for row in rows:
         ratio = f"{row.ratio:.2f}x" if row.ratio is not None else "-"
         verdict = "" if row.is_within else "   <-- over"
-        lines.append(f"{row.number:>2}  {row.what:44} {row.figure:38} {row.floor:34} {ratio:>6}  {row.budget}{verdict}")
+        lines.append(f"{row.number:>2}  {row.what:44} {row.figure:38} {row.floor:38} {ratio:>6}  {row.budget}{verdict}")
     return "\n".join(lines)
