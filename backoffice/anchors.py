@@ -76,6 +76,23 @@ def _alarm_fork(session: Session, now: Now, anchor: Anchor, detail: str) -> None
         alarm(session, event_id, "audit_fork", now=now, data=data)
 
 
+def newest(session: Session) -> dict[str, Anchor]:
+    """Return, by till, the head that it told at its newest connection: the one that its shift slip shows or passed."""
+    last = (
+        select(Anchor.terminal_id, func.max(Anchor.line).label("line"))
+        .where(Anchor.source == SYNC)
+        .group_by(Anchor.terminal_id)
+        .subquery()
+    )
+    rows = session.scalars(
+        select(Anchor)
+        .join(last, (Anchor.terminal_id == last.c.terminal_id) & (Anchor.line == last.c.line))
+        .where(Anchor.source == SYNC)
+        .order_by(Anchor.at)
+    )
+    return {anchor.terminal_id: anchor for anchor in rows}
+
+
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """How a till's chain agrees with what it told before.
 

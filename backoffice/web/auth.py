@@ -12,6 +12,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from backoffice.clock import Now
+from backoffice.refunds import is_restoring
 from backoffice.review import Actor
 from backoffice.store.schema import Account, Person, WebSession
 
@@ -32,11 +33,16 @@ class LoginError(Exception):
 
 
 class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
-    """An open session."""
+    """An open session.
+
+    Attributes:
+        is_restoring: Nothing can be decided now; every page says so.
+    """
 
     actor: Actor
     person_name: str
     csrf: str
+    is_restoring: bool = False
 
 
 def hash_password(password: str) -> str:
@@ -106,7 +112,7 @@ def find_session(session: Session, token: str, now: Now) -> SignedIn | None:
     if account is None or person is None or not person.is_active:
         return None
     actor = Actor(person.person_id, account.login, account.role)
-    return SignedIn(actor=actor, person_name=person.name, csrf=row.csrf)
+    return SignedIn(actor=actor, person_name=person.name, csrf=row.csrf, is_restoring=is_restoring(session))
 
 
 def close_session(session: Session, token: str) -> None:

@@ -3,6 +3,7 @@
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from backoffice import anchors
 from backoffice.ingest.context import Context
 from backoffice.review import Actor, approvers, bind
 from backoffice.rules import has_rank
@@ -66,6 +67,7 @@ def terminals(session: Session) -> list[dict[str, object]]:
     waiting: dict[str, int] = {}
     for terminal_id, count in session.execute(counted):
         waiting[terminal_id] = count
+    heads = anchors.newest(session)
     return [
         {
             "terminal_id": terminal.terminal_id,
@@ -76,6 +78,8 @@ def terminals(session: Session) -> list[dict[str, object]]:
             "agent_version": terminal.agent_version,
             "last_seen_at": terminal.last_seen_at,
             "undelivered": waiting.get(terminal.terminal_id, 0),
+            "audit_lines": heads[terminal.terminal_id].line if terminal.terminal_id in heads else 0,
+            "audit_head": heads[terminal.terminal_id].head if terminal.terminal_id in heads else "",
         }
         for terminal in session.scalars(select(Terminal).order_by(Terminal.terminal_id))
     ]

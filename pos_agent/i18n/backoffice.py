@@ -118,6 +118,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "field.entry": ("录入", "Entry"),
     "field.note": ("备注", "Note"),
     "field.flags": ("提示", "Flags"),
+    "field.audit_head": ("终端审计链尾", "Audit head of the till"),
     "field.refund_no": ("退款单号", "Refund no."),
     "field.attempts": ("渠道调用", "Attempts"),
     "field.last_seen": ("最近在线", "Last seen"),

@@ -7,6 +7,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from backoffice import restoring
+from backoffice.reconciliation import BillLine, reconcile
 from backoffice.web.app import make_app
 from backoffice.web.gate import Desk
 from pos_agent.domain.refund import OriginalReference, ReferenceKind
@@ -213,6 +215,37 @@ async def test_tills_and_cases_pages_render_in_both_languages(browser: Browser, 
         await browser.client.get(f"/locale/{locale}")
         assert TERMINAL in (await browser.client.get("/terminals")).text
         assert request_id in (await browser.client.get("/cases")).text
+
+
+async def test_restore_under_way_is_said_on_every_page_and_decisions_are_refused(
+    browser: Browser, world: World
+) -> None:
+    request = world.request(audit_head="ab" * 32)
+    world.submit(request)
+    with world.database.writing() as session:
+        restoring.begin(session, lambda: world.now)
+    await browser.sign_in()
+    await browser.client.get("/locale/en")
+    for path in ("/requests", "/cases", f"/requests/{request.refund_request_id}"):
+        assert "Restoring from a backup" in (await browser.client.get(path)).text
+    page = (await browser.client.get(f"/requests/{request.refund_request_id}")).text
+    assert "abab abab" in page
+    csrf = await _script(browser)
+    url = f"/api/requests/{request.refund_request_id}"
+    shown = (await browser.client.get(url)).json()
+    assert '"money_moved":"unknown"' in (await browser.client.get(url)).text.replace(" ", "")
+    answer = await browser.client.post(
+        f"{url}/decision", json={"decision": "approve", "shown": shown["shown"]}, headers={"X-CSRF-Token": csrf}
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "restoring")
+
+
+async def test_movement_that_is_not_ours_shows_among_the_cases(browser: Browser, world: World) -> None:
+    line = BillLine(refund_no="PORTAL-7", amount_minor=300, sale_ref=ORDER)
+    with world.database.writing() as session:
+        reconcile(session, lambda: world.now, [line], acquirer_id="simulated", prefix="", period=None)
+    await browser.sign_in()
+    assert "PORTAL-7" in (await browser.client.get("/cases")).text
 
 
 async def test_case_is_closed_through_the_pages_by_two_persons(browser: Browser, world: World) -> None:
