@@ -53,7 +53,7 @@ def _ack(module: Any, uplink: Any, row: Any) -> Any:
         kind=row.kind,
         rev=row.rev,
         status=AckStatus.STORED,
-        epoch=0,
+        epoch=1_000_000,  # whatever the journal knows
         at=uplink._clock.now(),
     )
 
