@@ -123,9 +123,11 @@ def sale_denial(sale: Sale, i: Input, r: Rules) -> Verdict | None:
 
 
 def is_refundable(_c: Context, i: Input, r: Rules) -> bool:
-    """The sale was found and has something left, inside the window."""
-    sale = i.answer.sale if i.answer is not None else None
-    return sale is not None and sale_denial(sale, i, r) is None
+    """The back office allows a refund of the sale, and so do the terminal's own rules (left, window)."""
+    answer = i.answer
+    if answer is None or answer.sale is None or answer.outcome is not LookUpOutcome.FOUND:
+        return False
+    return sale_denial(answer.sale, i, r) is None
 
 
 def is_refused(_c: Context, i: Input, _r: Rules) -> bool:

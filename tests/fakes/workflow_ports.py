@@ -57,11 +57,12 @@ class FakeScreenDisplay:
 
 
 class FakeLookUp:
-    """Answers with the sale that a number has, at once, or not at all."""
+    """Answers with the sale that a number has, at once, or not at all; refuses those with a code in `refusals`."""
 
     def __init__(self, inbox: "asyncio.Queue[Event]") -> None:
         self._inbox = inbox
         self.sales: dict[str, Sale] = {}
+        self.refusals: dict[str, str] = {}
         self.asked: list[OriginalReference] = []
         self.refreshed: list[str] = []
         self.cancelled: list[str] = []
@@ -76,7 +77,11 @@ class FakeLookUp:
             return
         sale = self.sales.get(reference.value)
         outcome = LookUpOutcome.FOUND if sale is not None else self.outcome
-        self._inbox.put_nowait(LookUpAnswered(LookUpResult(lookup_id=lookup_id, outcome=outcome, sale=sale)))
+        refusal = self.refusals.get(reference.value, "")
+        if refusal:
+            outcome = LookUpOutcome.REFUSED
+        result = LookUpResult(lookup_id=lookup_id, outcome=outcome, sale=sale, code=refusal)
+        self._inbox.put_nowait(LookUpAnswered(result))
 
     def refresh(self, refund_request_id: str) -> None:
         self.refreshed.append(refund_request_id)

@@ -4,6 +4,7 @@ from pos_agent.domain.codes import CodeKind
 from pos_agent.domain.identifiers import tail
 from pos_agent.domain.money import parse_yuan
 from pos_agent.domain.refund import Entry, OriginalReference, ReferenceKind
+from pos_agent.domain.sale import LookUpOutcome
 from pos_agent.workflow import effects as fx
 from pos_agent.workflow.actions.fields import forget
 from pos_agent.workflow.guards import sale_denial
@@ -95,12 +96,11 @@ def take_refusal(context: Context, i: Input, r: Rules) -> list[fx.Effect]:
     answer = i.answer
     if answer is None:
         return []
-    if answer.sale is not None:
+    context.refusal, context.refusal_parameters = answer.code, dict(answer.parameters)
+    if answer.sale is not None and answer.outcome is not LookUpOutcome.REFUSED:
         denial = sale_denial(answer.sale, i, r)
-        context.refusal = denial.code if denial is not None else answer.code
-        context.refusal_parameters = dict(denial.parameters) if denial is not None else dict(answer.parameters)
-    else:
-        context.refusal, context.refusal_parameters = answer.code, dict(answer.parameters)
+        if denial is not None:
+            context.refusal, context.refusal_parameters = denial.code, dict(denial.parameters)
     return [fx.Beep()]
 
 

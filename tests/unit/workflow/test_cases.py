@@ -469,6 +469,20 @@ async def test_case_33_untrusted_clock_does_not_refuse_and_flags(till: Till) -> 
     assert (request.is_clock_trusted, request.flags) == (False, ("clock_untrusted",))
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("terminated", "该机构支付业务已终止"), ("frozen", "这笔交易被冻结"), ("of_tomorrow", "后台不允许退款")],
+)
+async def test_case_42_refusal_of_the_back_office_counts_though_the_sale_is_shown_with_it(
+    till: Till, code: str, words: str
+) -> None:
+    till.lookup.refusals[WECHAT_ORDER] = code
+    await till.scan(WECHAT_ORDER)
+    assert till.state == "REFUSED"
+    assert words in till.text
+    assert "没有提交 钱没动" in till.text
+
+
 async def test_case_34_sale_not_found_makes_no_request(till: Till) -> None:
     await till.scan("5500001111222")
     assert till.state in ("NOT_FOUND", "BAD_CODE")
