@@ -80,6 +80,13 @@ def _person_add(arguments: argparse.Namespace, config: Config) -> int:
     return _say(arguments, f"person {person_id}", {"person_id": person_id})
 
 
+def _person_mark(arguments: argparse.Namespace, config: Config) -> int:
+    is_active = arguments.action == "allow"
+    with _database(config) as database, database.writing() as session:
+        enrolment.mark_person(session, arguments.person, is_active=is_active)
+    return _say(arguments, f"person {arguments.person} active={is_active}", {"person_id": arguments.person})
+
+
 def _terminal_add(arguments: argparse.Namespace, config: Config) -> int:
     with _database(config) as database, database.writing() as session:
         enrolment.add_terminal(
@@ -173,6 +180,8 @@ _COMMANDS: dict[str, _Command] = {
     "keys": _keys,
     "demo-data": _demo_data,
     "person add": _person_add,
+    "person deny": _person_mark,
+    "person allow": _person_mark,
     "terminal add": _terminal_add,
     "terminal deny": _terminal_mark,
     "terminal clear": _terminal_mark,

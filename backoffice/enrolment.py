@@ -2,10 +2,10 @@
 
 import re
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from backoffice.store.schema import Account, Merchant, Operator, Person, Terminal
+from backoffice.store.schema import Account, Merchant, Operator, Person, Terminal, WebSession
 from backoffice.web.auth import hash_password
 from pos_agent.domain.identifiers import is_terminal_id
 from pos_agent.protocol.envelope import public_key_from_base64
@@ -71,6 +71,22 @@ def mark_terminal(session: Session, terminal_id: str, *, is_denied: bool) -> Non
     if not is_denied:
         # Somebody looked at the cards: the next token is believed once, whatever it is.
         terminal.is_suspect, terminal.token, terminal.token_previous = False, "", ""
+    session.flush()
+
+
+def mark_person(session: Session, person_id: str, *, is_active: bool) -> None:
+    """Shut a person out of the pages at once, all sign-ins included, or let them in again.
+
+    Raises:
+        ValueError: No such person.
+    """
+    person = session.get(Person, person_id)
+    if person is None:
+        raise ValueError(f"no person {person_id}")
+    person.is_active = is_active
+    if not is_active:
+        logins = select(Account.login).where(Account.person_id == person_id)
+        session.execute(delete(WebSession).where(WebSession.login.in_(logins)))
     session.flush()
 
 

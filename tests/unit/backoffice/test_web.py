@@ -7,7 +7,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from backoffice import restoring
+from backoffice import enrolment, restoring
 from backoffice.reconciliation import BillLine, reconcile
 from backoffice.web.app import make_app
 from backoffice.web.gate import Desk
@@ -98,6 +98,19 @@ async def test_session_ends_by_time_and_by_sign_out(browser: Browser, world: Wor
     await browser.sign_in()
     world.later(hours=13)
     assert (await browser.client.get("/requests")).status_code == 303
+
+
+async def test_person_denied_is_signed_out_at_once_and_cannot_sign_in(browser: Browser, world: World) -> None:
+    await browser.sign_in()
+    with world.database.writing() as session:
+        enrolment.mark_person(session, "li", is_active=False)
+    assert (await browser.client.get("/requests")).status_code == 303
+    await browser.sign_in()
+    assert (await browser.client.get("/requests")).status_code == 303
+    with world.database.writing() as session:
+        enrolment.mark_person(session, "li", is_active=True)
+    await browser.sign_in()
+    assert (await browser.client.get("/requests")).status_code == 200
 
 
 async def test_request_page_shows_everything_the_decision_needs(browser: Browser, world: World) -> None:
