@@ -1,5 +1,6 @@
-"""Searches files for PINs and payment codes (I7)."""
+"""Searches files for PINs and payment codes (I7), in plain digits, in hex, and inside base64 at any place."""
 
+import base64
 import contextlib
 import re
 from collections.abc import Sequence
@@ -16,11 +17,22 @@ def find_secrets(folder: Path, secrets: Sequence[str], *, but: frozenset[str] = 
         secrets: Digits.
         but: Names of files that are left out.
     """
-    wanted = re.compile(rb"(?<!\d)(?:%s)(?!\d)" % "|".join(secrets).encode())
+    hidden = [re.escape(form) for one in secrets for form in (one.encode().hex().encode(), *_inside_base64(one))]
+    plain = "|".join(secrets).encode()
+    wanted = re.compile(rb"(?<!\d)(?:%s)(?!\d)|%s" % (plain, b"|".join(hidden)))
     found = []
     for file in sorted(folder.rglob("*")):
         # A file of a running process may go while we look.
         with contextlib.suppress(FileNotFoundError):
             if file.is_file() and file.name not in but and wanted.search(file.read_bytes()):
                 found.append(str(file.relative_to(folder)))
+    return found
+
+
+def _inside_base64(secret: str) -> list[bytes]:
+    """Return the characters that the secret alone decides, for each of its three places in a group of three bytes."""
+    found = []
+    for offset in range(3):
+        encoded = base64.b64encode(b"\0" * offset + secret.encode() + b"\0" * 3)
+        found.append(encoded[-(-offset * 8 // 6) : (offset + len(secret)) * 8 // 6])
     return found

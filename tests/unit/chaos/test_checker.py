@@ -1,5 +1,6 @@
 """The checker must be able to fail: each broken promise, fed as a history, is found."""
 
+import base64
 import copy
 import json
 from collections.abc import Callable
@@ -234,3 +235,12 @@ def test_check_secret_inside_a_longer_number_is_chance(tmp_path: Path) -> None:
     (tmp_path / SECRETS).write_text(json.dumps(["20938471"]))
     (tmp_path / "daemon.log").write_text("seq=1209384715\n")
     assert check_folder(tmp_path).count("leaked") == 0
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab"])
+def test_check_secret_inside_base64_is_a_leak(tmp_path: Path, before: str) -> None:
+    keep(tmp_path, sane_history(), sane_ledger())
+    (tmp_path / SECRETS).write_text(json.dumps(["20938471"]))
+    hidden = base64.b64encode(f'{before}{{"typed":"20938471"}}'.encode()).decode()
+    (tmp_path / "draft.db").write_text(f'{{"context":"{hidden}"}}')
+    assert check_folder(tmp_path).count("leaked") == 1
