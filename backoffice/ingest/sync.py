@@ -46,6 +46,7 @@ def answer(session: Session, context: Context, terminal: Terminal, message: Sync
         terminal_id=terminal.terminal_id,
         boot_id=message.boot_id,
         conn_seq=message.conn_seq,
+        nonce=message.nonce,
         page=message.page,
         epoch=current_epoch(session),
         token=terminal.token,

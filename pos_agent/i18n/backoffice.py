@@ -24,7 +24,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "reason.withdrawn": ("已撤回", "Withdrawn"),
     "reason.expired_review": ("审核后超过可退金额", "The remainder was gone after the approval"),
     "arrival.original_path": (
-        "原路退回,一般 0–3 个工作日到账",
+        "原路退回,一般 0-3 个工作日到账",
         "To the original account, usually within 0-3 working days",
     ),
     "arrival.manual": ("已人工确认退款", "Refund confirmed by hand"),

@@ -93,6 +93,7 @@ class SyncMessage(_Message, frozen=True, kw_only=True, tag="sync"):
     Attributes:
         last_seq: Highest submission number ever used by this terminal.
         audit_lines, audit_head: Number and head of the last line of the terminal's audit chain (I6); 0 = not said.
+        nonce: Echoed in the reply: a signed time is an answer to a question, not to a minute (design D19).
         token: The token of the last `SyncReply`; an old one means a clone or a restored card (trust.md 8).
     """
 
@@ -104,6 +105,7 @@ class SyncMessage(_Message, frozen=True, kw_only=True, tag="sync"):
     at: datetime
     token: str = ""
     epoch: int = 0
+    nonce: str = ""
     items: tuple[SyncItem, ...] = ()
     audit_lines: int = 0
     audit_head: str = ""
@@ -172,6 +174,7 @@ class SyncReplyMessage(_Message, frozen=True, kw_only=True, tag="sync.reply"):
     Attributes:
         wanted: Requests that the back office does not have: send them again.
         highest_seq: Highest submission number that the back office has of this terminal.
+        nonce: The question's, with `at` the signed time.
         token: To be journalled and shown at the next connect.
     """
 
@@ -182,6 +185,7 @@ class SyncReplyMessage(_Message, frozen=True, kw_only=True, tag="sync.reply"):
     token: str
     highest_seq: int
     at: datetime
+    nonce: str = ""
     wanted: tuple[str, ...] = ()
 
 

@@ -46,7 +46,8 @@ class Presence:
         self._boot_id = boot_id
         self._version = version
         self._on_signed_time = on_signed_time
-        self._compared_conn_seq = 0
+        self._comparisons = 0
+        self._nonce = ""
         self._asked_time_s = float("-inf")
         self._wake = asyncio.Event()
         self._unanswered: set[int] = set()
@@ -124,10 +125,8 @@ class Presence:
         self.epoch = epoch
         self._unanswered = set(range(1, len(pages) + 1))
         self._answered.clear()
-        # Only the first comparison of a connection asks for the time: a reply to it cannot be an older one kept back.
-        is_first = self._compared_conn_seq != conn_seq
-        self._asked_time_s = self._clock.monotonic_s() if is_first else float("-inf")
-        self._compared_conn_seq = conn_seq
+        self._comparisons += 1
+        self._nonce, self._asked_time_s = f"{conn_seq}.{self._comparisons}", self._clock.monotonic_s()
         for number, page in enumerate(pages, 1):
             message = SyncMessage(
                 terminal_id=self._sender.terminal_id,
@@ -142,6 +141,7 @@ class Presence:
                 items=tuple(page),
                 audit_lines=audit_lines,
                 audit_head=audit_head,
+                nonce=self._nonce,
             )
             await self._sender.send(Leaf.UP_SYNC, message)
         return await self._sleep(timeout_s)
@@ -166,8 +166,7 @@ class Presence:
             return False
         if reply.page not in self._unanswered:
             return False
-        if self._on_signed_time is not None and self._clock.monotonic_s() - self._asked_time_s <= _TIME_ANSWER_S:
-            self._on_signed_time(reply.at)
+        self._take_time(reply)
         await self._journal.record_sync_reply(reply)
         self.epoch = max(self.epoch, reply.epoch)
         self._unanswered.discard(reply.page)
@@ -175,3 +174,9 @@ class Presence:
             self._answered.set()
             self._link.prove()
         return True
+
+    def _take_time(self, reply: SyncReplyMessage) -> None:
+        """Believe the time of an answer to the newest question only: the broker may have kept an older one back."""
+        is_fast = self._clock.monotonic_s() - self._asked_time_s <= _TIME_ANSWER_S
+        if self._on_signed_time is not None and reply.nonce == self._nonce and is_fast:
+            self._on_signed_time(reply.at)

@@ -167,6 +167,7 @@ class Office:
             terminal_id=sync.terminal_id,
             boot_id=sync.boot_id,
             conn_seq=sync.conn_seq,
+            nonce=sync.nonce,
             page=sync.page,
             epoch=self.epoch,
             token=f"token-{len(self.syncs)}",

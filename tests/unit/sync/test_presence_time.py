@@ -1,4 +1,4 @@
-"""A signed time is believed only when it answers the first comparison of a connection, and fast (trust.md 17)."""
+"""A signed time is believed only when it answers the newest question, and fast."""
 
 import asyncio
 import contextlib
@@ -72,6 +72,7 @@ def reply_to(page: SyncMessage, at: datetime) -> SyncReplyMessage:
         terminal_id="t-1",
         boot_id=page.boot_id,
         conn_seq=page.conn_seq,
+        nonce=page.nonce,
         page=page.page,
         epoch=1,
         token="t",
@@ -80,20 +81,27 @@ def reply_to(page: SyncMessage, at: datetime) -> SyncReplyMessage:
     )
 
 
-async def believed(*, delays_s: tuple[float, ...]) -> list[datetime]:
-    """Play one comparison after another on one connection, each answered after its delay; return what was believed."""
+async def believed(*, delays_s: tuple[float, ...], answers: tuple[int, ...] | None = None) -> list[datetime]:
+    """Play comparisons on one connection, each answered after its delay; return what was believed.
+
+    Args:
+        delays_s: From question to answer.
+        answers: Which question's nonce each answer carries; None = its own.
+    """
     clock, sender, journal = SteppedClock(), WrittenSender(), EmptyJournal()
     times: list[datetime] = []
     link = LinkView(lambda event: None)
     presence = Presence(journal, sender, link, clock=clock, boot_id="b", version="0", on_signed_time=times.append)
     link.take_link(LinkState(is_connected=True, conn_seq=7))
     task = asyncio.create_task(presence.run())
+    pages: list[SyncMessage] = []
     try:
         for number, delay_s in enumerate(delays_s):
             presence.compare()
-            page = await asyncio.wait_for(sender.sent.get(), 5)
+            pages.append(await asyncio.wait_for(sender.sent.get(), 5))
             clock.at_s += delay_s
-            assert await presence.take_reply(reply_to(page, NOON + timedelta(hours=number)))
+            question = pages[answers[number] if answers else number]
+            assert await presence.take_reply(reply_to(question, NOON + timedelta(hours=number)))
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -102,7 +110,7 @@ async def believed(*, delays_s: tuple[float, ...]) -> list[datetime]:
     return times
 
 
-async def test_presence_fast_first_answer_is_believed() -> None:
+async def test_presence_fast_answer_is_believed() -> None:
     assert await believed(delays_s=(0.2,)) == [NOON]
 
 
@@ -110,5 +118,9 @@ async def test_presence_slow_answer_is_not_believed_for_time() -> None:
     assert await believed(delays_s=(3600.0,)) == []
 
 
-async def test_presence_second_comparison_is_not_asked_for_time() -> None:
-    assert await believed(delays_s=(3600.0, 0.1)) == []
+async def test_presence_later_comparison_asks_again() -> None:
+    assert await believed(delays_s=(3600.0, 0.1)) == [NOON + timedelta(hours=1)]
+
+
+async def test_presence_answer_kept_back_from_an_earlier_question_is_not_believed_for_time() -> None:
+    assert await believed(delays_s=(0.1, 0.1), answers=(0, 0)) == [NOON]
