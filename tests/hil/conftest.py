@@ -18,6 +18,7 @@ import pytest
 
 from hil.bench.client import BenchClient
 from tests.hil.cashier import Cashier
+from tests.hil.spy import Spy
 from tests.hil.till import BenchUse, Till
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,10 +30,12 @@ class RunningBench:
 
     Attributes:
         info: The JSON line of its start.
+        state_dir: Everything of this run.
         log_dir: Logs of all its processes.
     """
 
     def __init__(self, state_dir: Path, *options: str, is_fast: bool = True) -> None:
+        self.state_dir = state_dir
         self.log_dir = state_dir / "logs"
         command = [sys.executable, "-m", "hil", "demo", "--headless", "--port", "0"]
         command += ["--state-dir", str(state_dir), *(["--fast"] if is_fast else []), *options]
@@ -129,3 +132,36 @@ def fresh_till(running_bench: RunningBench, bench_use: BenchUse) -> Iterator[Til
         till.open_fresh()
         yield till
         bench_use.daemon_pid = 0
+
+
+@pytest.fixture(scope="session")
+def spied_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBench]:
+    """A second bench, whose broker lets one client do everything."""
+    bench = RunningBench(tmp_path_factory.mktemp("spied") / "state", "--spy")
+    try:
+        yield bench
+    finally:
+        exit_code = bench.stop()
+    assert exit_code == 0, bench.log_path.read_text("utf-8")[-4000:]
+
+
+@pytest.fixture(scope="session")
+def spied_use() -> BenchUse:
+    """What the tests of this session have used up of the spied bench."""
+    return BenchUse()
+
+
+@pytest.fixture
+def spied_till(spied_bench: RunningBench, spied_use: BenchUse) -> Iterator[Till]:
+    """A cashier at MENU of the spied bench."""
+    with BenchClient(spied_bench.info["api"]) as client:
+        till = Till(client, spied_use)
+        till.open()
+        yield till
+
+
+@pytest.fixture
+def spy(spied_till: Till, spied_bench: RunningBench) -> Iterator[Spy]:
+    """Somebody who owns the broker; listens from before the test's first message."""
+    with Spy(spied_bench.state_dir, spied_bench.info["terminal_id"]) as spy:
+        yield spy

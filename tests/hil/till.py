@@ -164,6 +164,18 @@ class Till(Cashier):
         request_id: str = self.client.wait_state("RESULT")["daemon"]["last_request_id"]
         return request_id
 
+    def to_menu(self) -> None:
+        """Close the screen that is open; ends at MENU."""
+        self.client.keys("CANCEL")
+        self.client.wait_state("MENU")
+
+    def open_status(self, request_id: str, words: str) -> str:
+        """From MENU: scan the request's own slip and wait until STATUS says `words`. Returns the screen."""
+        self.client.scan(request_id)
+        self.client.wait_state("STATUS")
+        state = self.client.wait_screen(words, timeout_s=20)
+        return "\n".join(state["screens"]["operator"]["lines"])
+
     # -- what came of it ------------------------------------------------------------------------------------------
 
     def slips(self) -> list[dict[str, Any]]:
