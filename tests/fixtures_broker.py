@@ -5,12 +5,14 @@ Use it with `from tests.fixtures_broker import broker, pki` in a conftest.
 
 import datetime as dt
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -34,9 +36,12 @@ def find_mosquitto() -> str | None:
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """Return a free port below the ephemeral range: there no client's own end can take it while the broker is down."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
 def _pem_key(key: ec.EllipticCurvePrivateKey) -> bytes:
