@@ -27,7 +27,7 @@ check: setup-test  ## style, types, import contracts, fast tests (at most 60 s)
 
 test: setup-test  ## check, and every test that a change must pass (at most 8 min)
 	@.ci/check --no-tests
-	@$(PYTEST) -m "not exhaustive" $(ARGS)
+	@.ci/test $(ARGS)
 
 test-all: setup-test  ## every test, the exhaustive ones too
 	@.ci/check --no-tests
