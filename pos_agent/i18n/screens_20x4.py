@@ -168,8 +168,8 @@ SCREENS_20X4: Final[dict[str, tuple[str, str]]] = {
         "Drop this refund?\nNothing was sent\n\n{ok}=drop {clr}=go on",
     ),
     "function": (
-        "1帮助 2最近 3重打印\n4语言 5待传 6政策\n7锁屏 9维护\n{clr}=返回",
-        "1Help 2Last 3Copy\n4Lang 5Queue 6Policy\n7Lock 9Service\n{clr}=back",
+        "1帮助 2最近 3重打印\n4语言 5待传 6政策\n7锁屏 8交班 9维护\n{clr}=返回",
+        "1Help 2Last 3Copy\n4Lang 5Queue 6Policy\n7Lock 8Shift 9Tech\n{clr}=back",
     ),
     "help": (
         "帮助: {step}\n{now}\n{else}\n{clr}=返回",

@@ -234,6 +234,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "reason.other_long": ("其他(再输两位代码)", "Other (then the two-digit code)"),
     "answer.pay_code": ("不能输付款码", "No payment codes"),
     "copy.queued": ("已排队打印", "Queued for printing"),
+    "shift.queued": ("交班小票已排队打印", "Shift report queued"),
     "copy.none": ("没有可重打印的小票", "Nothing to copy"),
     "internal.error": ("操作未完成,请再试", "Not done, try again"),
     # -- LOOKUP, NO LOOK-UP ----------------------------------------------------------------------------------------

@@ -14,8 +14,9 @@ from pos_agent.domain.identifiers import grouped
 from pos_agent.domain.money import capitals, format_amount
 from pos_agent.domain.reasons import Reason
 from pos_agent.domain.refund import Channel, ReferenceKind, RefundRequest, RefundState, RefundType, RefundUpdate
+from pos_agent.domain.shift import ShiftFacts
 from pos_agent.domain.slip import Align, Barcode, Block, Cut, Feed, Row, Rule, SlipDocument, SlipKind, Text
-from pos_agent.printing import wording
+from pos_agent.printing import shift, wording
 
 #: A result younger than this, seen from its request, prints by itself under ``result_slip = "window"``.
 RESULT_WINDOW_S = 600
@@ -110,6 +111,10 @@ class SlipMaker:
             Cut(),
         ]
         return SlipDocument(kind=SlipKind.POLICY, blocks=tuple(body))
+
+    def shift_slip(self, facts: ShiftFacts) -> SlipDocument:
+        """Return the slip of a closed shift: counts and sums by state, the head of the audit chain (I6)."""
+        return shift.shift_slip(facts, self._terminal, zone=self._zone)
 
     # -- parts --------------------------------------------------------------------------------------------------
 

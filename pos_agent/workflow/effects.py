@@ -113,6 +113,10 @@ class PrintPolicy(Effect, frozen=True):
     """Queue the policy slip."""
 
 
+class CloseShift(Effect, frozen=True):
+    """Close the shift and queue its slip."""
+
+
 class LoadQueue(Effect, frozen=True):
     """Read what waits to be sent."""
 

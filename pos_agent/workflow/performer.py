@@ -132,6 +132,8 @@ class Performer:
                 self._later(self._print_copy(number))
             case fx.PrintPolicy():
                 self._later(self._print_policy())
+            case fx.CloseShift():
+                self._later(self._close_shift())
             case fx.SignedIn():
                 self._operator_no = self._machine.context.operator_no
                 self._situation.count_recent(self._operator_no)
@@ -212,6 +214,9 @@ class Performer:
 
     async def _print_policy(self) -> None:
         await self._journal.add_print_job(self._ports.slips.policy_slip())
+
+    async def _close_shift(self) -> None:
+        await self._journal.close_shift(self._operator_no, self._ports.slips.shift_slip)
 
     async def _audit(self, event: str, data: dict[str, str]) -> None:
         await self._journal.audit(event, self._operator_no, data)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pos_agent.domain.refund import OriginalReference, RefundRequest
 from pos_agent.domain.screen import Screen
+from pos_agent.domain.shift import ShiftFacts
 from pos_agent.domain.slip import SlipDocument
 
 
@@ -56,6 +57,9 @@ class SlipPort(Protocol):
 
     def policy_slip(self) -> SlipDocument:
         """Return the refund policy as a slip."""
+
+    def shift_slip(self, facts: ShiftFacts) -> SlipDocument:
+        """Return the slip of a closed shift."""
 
 
 class SpoolerPort(Protocol):

@@ -206,6 +206,7 @@ def _function() -> list[Row]:
         go(state, T.DIGIT, S.QUEUE, do.load_queue, when=on.key_is("5")),
         go(state, T.DIGIT, S.POLICY, when=on.key_is("6")),
         go(state, T.DIGIT, S.LOGIN, do.sign_out, when=on.key_is("7")),
+        go(state, T.DIGIT, Next.BACK, do.in_order(do.close_shift, do.pop), when=on.key_is("8")),
         go(state, T.DIGIT, S.SERVICE, when=on.key_is("9")),
     )
 

@@ -8,6 +8,7 @@ from pos_agent.domain.events import Event, LookUpAnswered, PinChecked
 from pos_agent.domain.refund import OriginalReference, RefundRequest
 from pos_agent.domain.sale import LookUpOutcome, LookUpResult, Sale
 from pos_agent.domain.screen import Screen
+from pos_agent.domain.shift import ShiftFacts
 from pos_agent.domain.slip import SlipDocument, SlipKind, Text
 
 
@@ -128,6 +129,9 @@ class FakeSlips:
 
     def policy_slip(self) -> SlipDocument:
         return SlipDocument(kind=SlipKind.POLICY, blocks=(Text("policy"),))
+
+    def shift_slip(self, facts: ShiftFacts) -> SlipDocument:
+        return SlipDocument(kind=SlipKind.SHIFT, blocks=(Text(facts.audit_head),))
 
 
 class FakeSpooler:

@@ -52,6 +52,7 @@ from pos_agent.workflow.actions.look_up import (
 from pos_agent.workflow.actions.requests import (
     answer_digits,
     answer_phrase,
+    close_shift,
     copy_newest,
     copy_shown,
     find_tail,
@@ -78,6 +79,7 @@ __all__ = [
     "check_pin",
     "classify_typed",
     "clear_field",
+    "close_shift",
     "commit",
     "copy_newest",
     "copy_shown",

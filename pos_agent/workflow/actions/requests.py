@@ -87,6 +87,14 @@ def print_policy(context: Context, _i: Input, _r: Rules) -> list[fx.Effect]:
     return [fx.PrintPolicy()]
 
 
+def close_shift(context: Context, _i: Input, _r: Rules) -> list[fx.Effect]:
+    """Close the shift and print its slip (I6); only for somebody who is signed in."""
+    if not context.operator_no:
+        return [fx.Beep()]
+    context.message, context.message_parameters = "shift.queued", {}
+    return [fx.CloseShift()]
+
+
 def load_queue(context: Context, _i: Input, _r: Rules) -> list[fx.Effect]:
     """Read what waits to be sent."""
     context.page = 0

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pos_agent.domain.slip import SlipKind, Text
 from pos_agent.journal.store import Journal
 from tests.unit.workflow.rig import WECHAT_ORDER, Till, running, sale
 
@@ -44,3 +45,28 @@ async def test_refund_on_the_real_journal_is_durable_and_no_payment_code_or_pin_
         if path.is_file():
             assert PAY_CODE.encode() not in path.read_bytes(), path.name
             assert PIN.encode() not in path.read_bytes(), path.name
+
+
+async def test_i6_shift_closed_on_the_real_journal_queues_a_slip_with_the_chain_head(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POS_AGENT_ALLOW_VOLATILE", "1")
+    till = Till()
+    journal = await Journal.open(tmp_path, terminal_id="t-1", boot_id="boot1", clock=till.clock)
+    try:
+        await journal.put_operator(operator_no="01", person_id="p01", name="01", role="cashier", pin_hash="x")
+        till.use(journal)
+        till.pins.people["01"] = (PIN, "cashier")
+        async with running(till):
+            await till.press("FN", "8")
+            await till.press("CLEAR", "0", "1", "ENTER", *PIN, "ENTER")
+            await till.wait_for(lambda: till.state == "MENU")
+            await till.press("FN", "8")
+            await till.wait_for(lambda: till.state == "MENU")
+        job = await journal.next_print_job(with_results=False)
+        assert job is not None
+        assert job.document.kind is SlipKind.SHIFT
+        assert await journal.unfinished_print_jobs() == 1
+        assert job.document.blocks == (Text((await journal.audit_heads())[1]),)
+    finally:
+        await journal.close()
