@@ -1,0 +1,187 @@
+"""The life of the real daemon: ready, stopped, and the SAFE state instead of a black till (D18)."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from pos_agent.control.server import read_status
+from pos_agent.protocol.control import Status
+from tests.bench.till import PIN, ROOT, BenchTill
+
+pytestmark = pytest.mark.slow
+_ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@pytest.fixture
+def till() -> Iterator[BenchTill]:
+    """A till that is not switched on yet; sockets need a short folder."""
+    with TemporaryDirectory(prefix="pa", dir="/tmp") as folder:
+        till = BenchTill(Path(folder))
+        try:
+            yield till
+        finally:
+            till.close()
+
+
+def screen_of(till: BenchTill) -> str:
+    """Return everything that was drawn since the start, without escapes."""
+    return _ESCAPES.sub(b"", till.settle(quiet_s=0.5)).decode("utf-8", "replace")
+
+
+def status_of(till: BenchTill) -> Status:
+    return read_status(till.folder / "run")
+
+
+def edit(till: BenchTill, old: str, new: str) -> None:
+    path = till.folder / "terminal.toml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def run_tool(till: BenchTill, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pos_agent", *arguments, "--config", str(till.folder / "terminal.toml")],
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "POS_AGENT_ALLOW_VOLATILE": "1"},
+    )
+
+
+def test_daemon_says_ready_and_stops_clean_on_sigterm(till: BenchTill) -> None:
+    till.add_operator()
+    till.start()
+    status = status_of(till)
+    assert (status.workflow_state, status.safe_code) == ("LOGIN", "")
+    assert till.process is not None
+    started = time.monotonic()
+    till.process.send_signal(signal.SIGTERM)
+    assert till.process.wait(10) == 0
+    assert time.monotonic() - started < 5
+    assert not (till.folder / "run" / "status.sock").exists()
+
+
+def test_daemon_tells_systemd_stopping_and_feeds_the_watchdog(till: BenchTill) -> None:
+    till.add_operator()
+    address = till.folder / "n2"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(address))
+        notify.settimeout(10)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pos_agent", "run", "--config", str(till.folder / "terminal.toml")],
+            cwd=ROOT,
+            stderr=subprocess.DEVNULL,
+            env={
+                **os.environ,
+                "POS_AGENT_ALLOW_VOLATILE": "1",
+                "NOTIFY_SOCKET": str(address),
+                "WATCHDOG_USEC": "400000",
+            },
+        )
+        heard: list[str] = []
+        while not any("WATCHDOG=1" in line for line in heard):
+            heard.append(notify.recv(4096).decode())
+        process.send_signal(signal.SIGTERM)
+        while not any("STOPPING=1" in line for line in heard):
+            heard.append(notify.recv(4096).decode())
+        assert process.wait(10) == 0
+    assert heard[0].startswith("READY=1\nSTATUS=LOGIN")
+
+
+def test_daemon_without_operators_says_how_to_add_one(till: BenchTill) -> None:
+    till.start()
+    assert "pos-agent operator add" in screen_of(till)
+
+
+def test_daemon_with_a_misspelt_key_starts_safe_with_code_and_sentence(till: BenchTill) -> None:
+    till.add_operator()
+    edit(till, "merchant_name", "merchant_nane")
+    till.start()
+    assert "E-CONFIG" in screen_of(till)
+    status = status_of(till)
+    assert (status.workflow_state, status.safe_code) == ("SAFE", "E-CONFIG")
+
+
+def test_daemon_without_a_configuration_exits_78(till: BenchTill) -> None:
+    (till.folder / "terminal.toml").unlink()
+    assert run_tool(till, "run").returncode == 78
+
+
+def test_daemon_with_a_broken_journal_sets_it_aside_and_stays_safe(till: BenchTill) -> None:
+    till.add_operator()
+    data = till.folder / "data"
+    for path in data.glob("journal.db*"):
+        path.write_bytes(b"not a database " * 4096)
+    for _ in range(2):
+        till.start()
+        assert "E-JOURNAL" in screen_of(till)
+        assert status_of(till).safe_code == "E-JOURNAL"
+        till.stop()
+    kept = list(data.glob("journal.corrupt-*.db"))
+    assert len(kept) == 1
+    assert kept[0].read_bytes().startswith(b"not a database")
+    assert not (data / "journal.db").exists()
+
+
+def test_daemon_that_crashes_three_times_starts_safe(till: BenchTill) -> None:
+    till.add_operator()
+    boot = {"POS_AGENT_BOOT_ID": "one boot"}
+    for _ in range(3):
+        till.start(boot)
+        assert status_of(till).safe_code == ""
+        assert till.process is not None
+        till.process.kill()
+        till.process.wait()
+    till.start(boot)
+    assert status_of(till).safe_code == "E-CRASH"
+    assert "E-CRASH" in screen_of(till)
+
+
+def test_daemon_on_a_memory_file_system_refuses_refunds(till: BenchTill) -> None:
+    if not os.access("/dev/shm", os.W_OK):
+        pytest.skip("no tmpfs to try it on")
+    with TemporaryDirectory(prefix="pa", dir="/dev/shm") as folder:
+        edit(till, f'data_dir = "{till.folder}/data"', f'data_dir = "{folder}"')
+        till.start({"POS_AGENT_ALLOW_VOLATILE": "0"})
+        assert "E-DISK" in screen_of(till)
+        assert status_of(till).safe_code == "E-DISK"
+        till.stop()
+
+
+@pytest.mark.parametrize(("pin", "code"), [(PIN, 0), ("0000", 2), ("", 2), ("12", 2)])
+def test_operator_add_reads_the_pin_from_standard_input(till: BenchTill, pin: str, code: int) -> None:
+    arguments = ("operator", "add", "--no", "07", "--name", "Li", "--role", "cashier")
+    result = run_tool(till, *arguments, given=pin + "\n")
+    assert result.returncode == code
+    listed = run_tool(till, "operator", "list", "--json")
+    assert [row["operator_no"] for row in json.loads(listed.stdout)] == (["07"] if code == 0 else [])
+    assert pin == "" or pin not in listed.stdout
+
+
+def test_commands_beside_a_running_daemon_answer(till: BenchTill) -> None:
+    till.add_operator()
+    till.start()
+    assert json.loads(run_tool(till, "status", "--json").stdout)["terminal_id"] == "t-bench-01"
+    assert run_tool(till, "outbox", "list").stdout.strip() == "nothing waits to be sent"
+    assert run_tool(till, "outbox", "show", "123456").returncode == 1
+    assert status_of(till).workflow_state == "LOGIN"
+
+
+def test_check_config_names_the_key_and_exits_2(till: BenchTill) -> None:
+    edit(till, "merchant_name", "merchant_nane")
+    result = run_tool(till, "check-config")
+    assert result.returncode == 2
+    assert "did you mean terminal.merchant_name?" in result.stderr
