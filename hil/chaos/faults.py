@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
 
 from hil.chaos.schedule import Step, schedule
 from hil.chaos.spy import ATTACKS, Spy
 from hil.chaos.world import World
 from hil.rig.daemon import find_faketime
 
-KILLS: Final = frozenset({"kill_till", "kill_office", "kill_broker", "wipe_broker", "kill_database"})
 _SKEWS_S = (-86_400 * 365, -7_200, 3_600, 86_400 * 365)
 
 
@@ -21,9 +19,7 @@ class Breaker:
         self._spy = spy
         self._busy: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.kills = 0
-        self.faults = 0
-        self.attacks = 0
+        self._failures: list[Exception] = []
 
     async def run(self, seed: int, only: Sequence[str] = ()) -> None:
         """Break things until cancelled."""
@@ -35,7 +31,7 @@ class Breaker:
             self._busy.add(name)
             task = asyncio.create_task(self._do(step, name, act), name=f"chaos-{step.fault}")
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._forget)
 
     async def settle(self) -> None:
         """Return when all faults that were begun are over.
@@ -43,15 +39,18 @@ class Breaker:
         Raises:
             ExceptionGroup: Some could not be done: the run is worth nothing.
         """
-        results = await asyncio.gather(*self._tasks, return_exceptions=True)
-        failures = [one for one in results if isinstance(one, Exception)]
-        if failures:
-            raise ExceptionGroup("faults that could not be done", failures)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)
+        if self._failures:
+            raise ExceptionGroup("faults that could not be done", self._failures)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._failures.append(error)
 
     async def _do(self, step: Step, name: str, act: Callable[[Step], Awaitable[None]]) -> None:
-        self.faults += 1
-        if step.fault in KILLS:
-            self.kills += 1
         self._world.history.add("fault", fault=step.fault, what=name, hold_s=round(step.hold_s, 2))
         try:
             await act(step)
@@ -104,7 +103,7 @@ class Breaker:
             await office.kill()
             self._world.history.add("kill", what="office")
         await asyncio.sleep(step.hold_s / 2)
-        await office.up()
+        await self._world.start_office()
 
     async def _database(self, _step: Step) -> None:
         assert self._world.postgres is not None
@@ -143,7 +142,6 @@ class Breaker:
     async def _attack(self, step: Step) -> None:
         kind = ATTACKS[step.pick % len(ATTACKS)]
         count = self._spy.attack(kind)
-        self.attacks += count
         self._world.history.add("attack", attack=kind, messages=count)
 
     async def _plug(self, step: Step) -> None:

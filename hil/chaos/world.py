@@ -1,6 +1,7 @@
 """All processes of a chaos run: two tills, broker, back office, acquirer; each but the acquirer can be killed."""
 
 import asyncio
+import contextlib
 import random
 import shutil
 from collections.abc import Mapping
@@ -19,12 +20,15 @@ from hil.rig.broker import Broker
 from hil.rig.operator import Operator, random_pin
 from hil.rig.pki import make_pki
 from hil.rig.ports import free_port
+from hil.rig.process import ProcessFailedError
 
 TILLS = ("t-chaos-01", "t-chaos-02")
 WORKER, SPY = "bo-1", "spy-1"
 _SPY_ACL = f"\nuser {SPY}\ntopic readwrite #\n"
 #: Long enough that a search for them (I7) finds them and nothing else.
 _PIN_DIGITS = 8
+#: How often the back office is started again before the run is given up.
+_STARTS = 10
 #: At each till; after five requests of one of them within an hour a supervisor is asked (F4).
 _CASHIERS = 5
 #: A bench's waits instead of a bank's; a robot asks more often than a person may.
@@ -126,11 +130,24 @@ class World:
             kept = {name: sale[name] for name in ("sale_id", "order_no", "paid_minor", "base_refunded_minor")}
             self.history.add("sale", **kept)
 
+    async def start_office(self) -> None:
+        """Start the back office as a supervisor of services does: again, if its database is still away.
+
+        Raises:
+            ProcessFailedError: It does not start at all.
+        """
+        for _ in range(_STARTS):
+            with contextlib.suppress(ProcessFailedError):
+                await self.bo.up()
+                return
+            await asyncio.sleep(0.5)
+        await self.bo.up()
+
     async def heal(self) -> None:
         """Mend everything that is broken; return when all processes run."""
         self.office_proxy.set_mode("pass")
         await self.broker.up()
-        await self.bo.up()
+        await self.start_office()
         for till in self.tills:
             assert till.proxy is not None
             till.proxy.set_mode("pass")

@@ -111,10 +111,16 @@ class Rules:
     Args:
         amounts: What each till asks for, in minor units.
         has_retriable: Whether the acquirer may refuse for lack of balance.
+        can_withdraw: Whether cashiers withdraw.
+        reviewers: How many decide.
     """
 
-    def __init__(self, amounts: tuple[int, int], *, has_retriable: bool = True) -> None:
+    def __init__(
+        self, amounts: tuple[int, int], *, has_retriable: bool = True, can_withdraw: bool = True, reviewers: int = 2
+    ) -> None:
         self.amounts = amounts
+        self._can_withdraw = can_withdraw
+        self._reviewers = reviewers
         self._has_retriable = has_retriable
 
     def after(self, world: World) -> Iterator[tuple[str, World]]:
@@ -123,7 +129,7 @@ class Rules:
             yield from self._till(world, request)
             yield from self._ingest(world, request)
             yield from self._executor(world, request)
-        for reviewer in (0, 1):
+        for reviewer in range(self._reviewers):
             yield from self._reviewer(world, reviewer)
         if any(world.waits):
             yield "office crashes", world._replace(waits=(False, False))
@@ -154,7 +160,7 @@ class Rules:
     def _till(self, world: World, request: int) -> Iterator[tuple[str, World]]:
         if not world.is_sent[request]:
             yield f"till {request} sends", world._replace(is_sent=_put(world.is_sent, request, new=True))
-        elif not world.is_withdrawn[request]:
+        elif self._can_withdraw and not world.is_withdrawn[request]:
             yield f"till {request} withdraws", world._replace(is_withdrawn=_put(world.is_withdrawn, request, new=True))
         for said in world.said[request]:
             if takes(world.known[request], said):
