@@ -76,6 +76,7 @@ class Report(msgspec.Struct, kw_only=True):
     moved: int = 0
     slips: int = 0
     screens: int = 0
+    unsettled: str = ""
     violations: list[Violation] = []
 
     def count(self, kind: str) -> int:
@@ -91,7 +92,8 @@ class Report(msgspec.Struct, kw_only=True):
         """Return one line."""
         bad = " ".join(f"{kind}={self.count(kind)}" for kind in ("lost", "doubled", "untrue", "leaked"))
         seen = f"refunds={self.refunds} moved={self.moved} slips={self.slips} screens={self.screens}"
-        return f"kills={self.kills} faults={self.faults} attacks={self.attacks} {seen} {bad}"
+        late = f"\n  not settled in time: {self.unsettled}" if self.unsettled else ""
+        return f"kills={self.kills} faults={self.faults} attacks={self.attacks} {seen} {bad}{late}"
 
 
 class Case:
@@ -170,6 +172,7 @@ def check(history: Iterable[Event], ledger: Iterable[Event]) -> Report:
         moved=len(case.movements),
         slips=len(case.by_kind["slip"]),
         screens=len(case.by_kind["screen"]),
+        unsettled=next((event["why"] for event in case.by_kind["unsettled"]), ""),
     )
     for rule in RULES:
         report.violations += dict.fromkeys(rule(case))

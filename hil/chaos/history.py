@@ -2,7 +2,7 @@
 
 Kinds: ``sale`` ``screen`` ``slip`` ``key`` ``scan`` ``confirm`` ``read`` and ``row`` (the back office's list) ``asked``
 and ``decision`` ``kill`` ``fault`` ``clock`` ``attack`` ``wire`` (what the spy heard) ``leak`` ``quiet`` ``settled``
-``final_row`` ``end``. The acquirer's own ledger lies beside it.
+``unsettled`` ``final_row`` ``end``. The acquirer's own ledger lies beside it.
 """
 
 import threading

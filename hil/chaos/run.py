@@ -143,10 +143,11 @@ async def _settle(
     for cashier in cashiers:
         cashier.is_idle = True
     deadline = time.monotonic() + options.quiet_s
-    asked = 0
+    asked, why = 0, "not looked at"
     while time.monotonic() < deadline:
         await _wait_or_fail(people, 1.0)
-        if not await _is_settled(world, reviewer):
+        why = await _unsettled(world, reviewer)
+        if why:
             continue
         untold = _untold(world, reviewer)
         if asked >= _LOOKS or (asked and not any(untold.values())):
@@ -160,6 +161,8 @@ async def _settle(
             cashier.to_look_up = untold[till.name]
         while time.monotonic() < deadline and not all(one.is_at_rest for one in cashiers):
             await _wait_or_fail(people, 0.5)
+    if why:
+        world.history.add("unsettled", why=why)
     await _read_again(reviewer, people)
 
 
@@ -170,16 +173,21 @@ async def _read_again(reviewer: Reviewer, people: list[asyncio.Task[None]]) -> N
         await _wait_or_fail(people, 0.2)
 
 
-async def _is_settled(world: World, reviewer: Reviewer) -> bool:
-    if any(row["state"] not in RESTING for row in reviewer.rows.values()):
-        return False
+async def _unsettled(world: World, reviewer: Reviewer) -> str:
+    """Return what is not settled yet; empty if all is."""
+    open_rows = [one for one, row in reviewer.rows.items() if row["state"] not in RESTING]
+    if open_rows:
+        return f"{len(open_rows)} requests, first {open_rows[0]} {reviewer.rows[open_rows[0]]['state']}"
     for till in world.tills:
         status = await till.pos.status()
-        if status is None or status.printer_jobs or status.workflow_state != "MENU":
-            return False
+        if status is None:
+            return f"{till.name} does not answer"
         if status.outbox.queued or status.outbox.sent or not status.is_back_office_present:
-            return False
-    return await reviewer.are_all_told()
+            present = status.is_back_office_present
+            return f"{till.name} outbox={status.outbox.queued}+{status.outbox.sent} back_office={present}"
+        if status.printer_jobs or status.workflow_state != "MENU":
+            return f"{till.name} printer_jobs={status.printer_jobs} state={status.workflow_state}"
+    return "" if await reviewer.are_all_told() else "a till has not acknowledged a state"
 
 
 def _sample(reviewer: Reviewer, till: str, seed: int) -> list[str]:
