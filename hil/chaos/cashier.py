@@ -172,7 +172,7 @@ class Cashier:
         elif roll < 0.10:
             await self._press("3")
         elif roll < 0.20 and self._known:
-            await self._look_up(self._random.choice(self._known))
+            self.to_look_up.append(self._random.choice(self._known))
         else:
             sale = self._sales[self._next % len(self._sales)]
             self._next += 1
@@ -181,6 +181,10 @@ class Cashier:
     async def _look_up(self, tail: str) -> None:
         await self._press("2")
         await asyncio.sleep(0.1)
+        if not any("查询申请" in line for line in self._till.lines()):
+            # A result that waited to be seen comes first.
+            self.to_look_up.append(tail)
+            return
         await self._press(*tail)
         await asyncio.sleep(_DEAD_DEFAULT_S)
         await self._press("ENTER")
