@@ -148,8 +148,8 @@ def test_case_33_42_sale_that_may_not_be_refunded_is_refused_at_once(till: Till,
     client = till.client
     before = len(client.requests())
     client.scan(till.sale(kind)["code"])
-    state = client.wait_screen(words)
-    assert state["workflow_state"] == "REFUSED"
+    client.wait_screen(words)
+    client.wait_state("REFUSED")
     assert "没有提交 钱没动" in client.screen()
     client.keys("ENTER", "ENTER")
     assert client.state()["outbox"] == _NOTHING_TO_SEND
