@@ -1,7 +1,6 @@
 """Somebody who owns the broker: hears every message and may send any, with a key of their own (D15)."""
 
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Condition
@@ -148,11 +147,3 @@ def _body(envelope: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError):
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def wait_for(is_met: Callable[[], bool], what: str, timeout_s: float = _TIMEOUT_S) -> None:
-    """Wait for a condition outside of the bench's screens, such as a line in a log."""
-    deadline = time.monotonic() + timeout_s
-    while not is_met():
-        assert time.monotonic() < deadline, f"waited for {what}"
-        time.sleep(0.02)

@@ -175,7 +175,7 @@ class Day:
             self.client.wait_state("SCAN")
             self.client.type(self.code(scheme))
             self.client.enter()
-            self.client.wait_state("PAY_CODE")
+            self.client.wait_screen("这是付款码,不能退款")
             self.look()
             self.till.to_menu()
         self._open_find()
