@@ -172,6 +172,7 @@ class _Job:
         self._on_paused = on_paused
         self._watch_s = watch_s
         self._accepted = 0
+        self._stop_count = watch.stop_count
         self._was_interrupted = False
         self._told = ""
 
@@ -236,7 +237,11 @@ class _Job:
             await asyncio.sleep(min(self._watch_s, left_s))
 
     def _note(self, status: PrinterStatus) -> None:
+        has_stopped, self._stop_count = self._watch.stop_count != self._stop_count, self._watch.stop_count
         if status.is_online:
+            if has_stopped and self._accepted:  # between two looks, and it goes on already
+                self._was_interrupted = True
+                self._tell(self._watch.stop_code)
             if self._told != "E_BUSY":
                 self._told = ""
             return

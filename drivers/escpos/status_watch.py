@@ -29,6 +29,9 @@ class StatusWatch:
 
     Attributes:
         changed: Set at each change of the status, and when the printer comes or goes.
+        stop_count: How often the printer stopped. Between two looks it may stop and go on again (a cover that is
+            knocked open and shut, both reports read at once): whoever claims a clean slip must know.
+        stop_code: Why it stopped last.
     """
 
     def __init__(self, profile: Profile, link: PrinterLink, sink: EventSink) -> None:
@@ -42,6 +45,8 @@ class StatusWatch:
         self._needs_asb = False
         self._polled_at_s = float("-inf")
         self.changed = asyncio.Event()
+        self.stop_count = 0
+        self.stop_code = ""
 
     @property
     def status(self) -> PrinterStatus:
@@ -150,7 +155,11 @@ class StatusWatch:
         return not self._facts.status(is_open=True).code
 
     def _merge(self, facts: Facts) -> None:
+        was_fine = self._is_fine()
         self._facts = self._facts.merged(facts)
+        if was_fine and not self._is_fine():
+            self.stop_count += 1
+            self.stop_code = self._facts.status(is_open=True).code
 
     def _tell(self) -> None:
         if not self.is_open:
