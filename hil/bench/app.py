@@ -5,7 +5,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -22,7 +22,12 @@ _SECURITY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 async def get_page(_request: Request) -> Response:
     """Answer the page."""
     headers = {"Content-Security-Policy": _SECURITY, "Cache-Control": "no-store"}
-    return FileResponse(STATIC / "index.html", headers=headers)
+    return HTMLResponse(_page(), headers=headers)
+
+
+def _page() -> str:
+    """Return the page's HTML: read at each call, so that who edits it sees the change; 5 kB need no thread."""
+    return (STATIC / "index.html").read_text("utf-8")
 
 
 async def get_openapi(_request: Request) -> Response:

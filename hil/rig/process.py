@@ -1,17 +1,21 @@
 """A child process of the rig: log file, ordered end, dies with its parent. No thread is used to wait for it."""
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 #: prctl(2) option: the signal that a child gets when its parent ends. Source: linux/prctl.h.
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
+#: Capacity of a pipe. Source: pipe(7).
+_PIPE_BYTES = 65_536
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -103,24 +107,27 @@ class ManagedProcess:
         await self._wait_exit(5.0)
 
     async def _wait_exit(self, timeout_s: float) -> bool:
-        """Wait for the end without a thread and without polling; False when the time is over first."""
-        process = self._process
-        if process is None or process.poll() is not None:
-            return True
-        loop = asyncio.get_running_loop()
-        ended = asyncio.Event()
-        descriptor = os.pidfd_open(process.pid)
-        loop.add_reader(descriptor, ended.set)
-        try:
-            async with asyncio.timeout(timeout_s):
-                await ended.wait()
-        except TimeoutError:
-            return False
-        finally:
-            loop.remove_reader(descriptor)
-            os.close(descriptor)
-        process.wait()
+        return self._process is None or await _ended(self._process, timeout_s)
+
+
+async def _ended(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
+    """Wait for a child's end without a thread and without polling; False when the time is over first."""
+    if process.poll() is not None:
         return True
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    descriptor = os.pidfd_open(process.pid)
+    loop.add_reader(descriptor, ended.set)
+    try:
+        async with asyncio.timeout(timeout_s):
+            await ended.wait()
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+    process.wait()
+    return True
 
 
 async def run_tool(
@@ -140,27 +147,41 @@ async def run_tool(
         env: Variables added to our own.
         timeout_s: Longest run.
     Raises:
-        ProcessFailedError: Another exit code than 0.
+        ProcessFailedError: Another exit code than 0, or not over in time.
     """
     log_path.parent.mkdir(parents=True, exist_ok=True)
-    with log_path.open("ab") as log:
+    with log_path.open("ab") as log, tempfile.TemporaryFile() as output:
         start = log.tell()
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            *arguments,
+        child = subprocess.Popen(  # noqa: ASYNC220 - asyncio would start a thread to wait for it
+            [sys.executable, "-m", *arguments],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=log,
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
-            preexec_fn=_die_with_parent,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - see ManagedProcess.spawn
         )
-        async with asyncio.timeout(timeout_s):
-            output, _ = await child.communicate(input_text.encode())
+        _feed(child, input_text.encode())
+        try:
+            is_over = await _ended(child, timeout_s)
+        finally:
+            child.kill()
+            child.wait()
+        output.seek(0)
+        text = output.read().decode()
+    if not is_over:
+        raise ProcessFailedError(f"{' '.join(arguments[:3])} did not end in {timeout_s:g} s:\n{_tail(log_path, start)}")
     if child.returncode != 0:
         raise ProcessFailedError(f"{' '.join(arguments[:3])} ended with {child.returncode}:\n{_tail(log_path, start)}")
-    return output.decode()
+    return text
+
+
+def _feed(child: subprocess.Popen[bytes], data: bytes) -> None:
+    """Write a child's whole input at once; it fits into the pipe, so that nobody waits."""
+    assert child.stdin is not None
+    assert len(data) < _PIPE_BYTES
+    with contextlib.suppress(BrokenPipeError), child.stdin as stdin:
+        stdin.write(data)
 
 
 def _tail(log_path: Path, start: int) -> str:

@@ -1,6 +1,8 @@
 """The page in headless Chromium: one full refund by clicking, and what a keyboard and a phone need."""
 
+import asyncio
 import re
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
@@ -31,6 +33,11 @@ async def browser() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         await browser.close()
+    # Python 3.11 waits for a child in a thread, which ends a moment after the child was told to.
+    async with asyncio.timeout(10):
+        for thread in threading.enumerate():
+            while thread.name.startswith("asyncio-waitpid") and thread.is_alive():  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.01)
 
 
 @pytest_asyncio.fixture

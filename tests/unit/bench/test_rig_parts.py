@@ -145,6 +145,11 @@ async def test_run_tool_failure_shows_stderr(tmp_path: Path) -> None:
         await run_tool(["json.tool"], log_path=tmp_path / "log", input_text="{")
 
 
+async def test_run_tool_that_hangs_is_ended_and_named(tmp_path: Path) -> None:
+    with pytest.raises(ProcessFailedError, match="did not end in"):
+        await run_tool(["http.server", "--bind", "127.0.0.1", "0"], log_path=tmp_path / "log", timeout_s=0.3)
+
+
 async def test_changes_wait_screen_is_not_woken_by_a_slip() -> None:
     changes = Changes()
     waiting = asyncio.create_task(changes.wait_screen(changes.screen_seq, 10))
