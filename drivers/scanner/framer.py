@@ -81,6 +81,7 @@ class ScanFramer:
         self._idle_gap_s = idle_gap_s
         self._max_bytes = max_bytes
         self._has_suffix = False
+        self._ends_by_silence = not ends_at_suffix
         self._cut_off_in_a_row = 0
         self.reset()
 
@@ -98,9 +99,10 @@ class ScanFramer:
     def gap_s(self) -> float:
         """Return how long silence must last to mean something.
 
-        A scanner that is known to send a suffix gets longer: half a code must never pass for a whole one.
+        Until a scanner is known to send no suffix it gets longer: half a payment code must never pass for a whole
+        number of something else.
         """
-        return max(UNTERMINATED_GAP_S, self._idle_gap_s) if self._has_suffix else self._idle_gap_s
+        return self._idle_gap_s if self._ends_by_silence else max(UNTERMINATED_GAP_S, self._idle_gap_s)
 
     def feed(self, data: bytes) -> list[Frame | Garbled]:
         """Take bytes as they come and return what they complete, in order."""
@@ -123,10 +125,12 @@ class ScanFramer:
         if not data:
             return []
         if not self._has_suffix:
+            self._ends_by_silence = True
             return [parse_frame(data)]
         self._cut_off_in_a_row += 1
         if self._cut_off_in_a_row >= _RELEARN_AFTER:
             self._has_suffix = False
+            self._ends_by_silence = True
         return [Garbled(Garble.UNTERMINATED, len(data))]
 
     def _append(self, data: bytes) -> list[Frame | Garbled]:
@@ -154,6 +158,7 @@ class ScanFramer:
         frame = parse_frame(data)
         if isinstance(frame, Frame):
             self._has_suffix = True
+            self._ends_by_silence = False
             self._cut_off_in_a_row = 0
         return [frame]
 
