@@ -1,0 +1,217 @@
+"""A power cut before and behind everything that an effect of the table does to the journal (I8, screens.md RESUME)."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from pos_agent.domain.events import RefundChanged
+from pos_agent.domain.refund import MoneyMoved, RefundState, RefundUpdate
+from pos_agent.journal.store import Journal
+from pos_agent.workflow import effects as fx
+from pos_agent.workflow.performer import Performer
+from tests.unit.workflow.rig import WECHAT_ORDER, Till, running, sale
+
+#: What an effect writes. An effect that is in neither list fails a test: say where it belongs, and reach it.
+WRITES = ("commit_refund", "save_draft", "drop_draft", "request_withdraw", "answer_question", "add_print_job")
+WRITES_TOO = ("close_shift", "audit")
+JOURNALLED = {
+    fx.Commit,
+    fx.SaveDraft,
+    fx.DropDraft,
+    fx.Withdraw,
+    fx.AnswerQuestion,
+    fx.PrintCopy,
+    fx.PrintPolicy,
+    fx.CloseShift,
+    fx.SignedIn,
+    fx.SignedOut,
+}
+READ_OR_SHOWN = {
+    fx.Show,
+    fx.Beep,
+    fx.StartTimer,
+    fx.ClassifyTyped,
+    fx.LookUp,
+    fx.CancelLookUp,
+    fx.CheckPin,
+    fx.OpenRequest,
+    fx.FindRequest,
+    fx.Refresh,
+    fx.LoadQueue,
+}
+
+
+class Promise(msgspec.Struct, frozen=True):
+    """What must be found after a cut: no more and no less. `has_draft` None: either."""
+
+    requests: tuple[str, ...] = ()
+    has_draft: bool | None = False
+    withdrawn: int = 0
+    answered: int = 0
+    slips: int = 0
+
+
+class Cuts:
+    """Keeps the files of the journal as they are before and behind each writing call."""
+
+    def __init__(self, journal: Journal, source: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.taken: list[tuple[str, Path, Promise]] = []
+        self.promise = Promise()
+        self._source, self._target = source, target
+        for name in (*WRITES, *WRITES_TOO):
+            monkeypatch.setattr(journal, name, self._cut_around(name, getattr(journal, name)))
+
+    def _cut_around(self, name: str, call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+        async def cut(*args: Any, **kwargs: Any) -> Any:
+            self._cut(f"before {name}")
+            if name == "drop_draft":  # it writes twice, the audit line last: between the two either is true
+                self.promise = msgspec.structs.replace(self.promise, has_draft=None)
+            result = await call(*args, **kwargs)
+            self._keep(name, args)
+            self._cut(f"behind {name}")
+            return result
+
+        return cut
+
+    def _keep(self, name: str, args: tuple[Any, ...]) -> None:
+        kept = self.promise
+        match name:
+            case "commit_refund":
+                number = args[0].refund_request_id
+                slips = kept.slips + len(args[1])
+                kept = msgspec.structs.replace(kept, requests=(*kept.requests, number), has_draft=False, slips=slips)
+            case "save_draft" | "drop_draft":
+                kept = msgspec.structs.replace(kept, has_draft=name == "save_draft")
+            case "request_withdraw":
+                kept = msgspec.structs.replace(kept, withdrawn=kept.withdrawn + 1)
+            case "answer_question":
+                kept = msgspec.structs.replace(kept, answered=kept.answered + 1)
+            case "add_print_job" | "close_shift":
+                kept = msgspec.structs.replace(kept, slips=kept.slips + 1)
+        self.promise = kept
+
+    def _cut(self, name: str) -> None:
+        """Copy what a SIGKILL would leave now: the writer has nothing to do at this moment."""
+        folder = self._target / f"{len(self.taken):03d}"
+        shutil.copytree(self._source, folder)
+        self.taken.append((name, folder, self.promise))
+
+
+async def whole_day(till: Till, journal: Journal) -> None:
+    """Reach every effect that writes."""
+    till.lookup.sales[WECHAT_ORDER] = sale()
+    async with running(till):
+        await till.sign_in()
+        await till.wait_for(lambda: till.state == "MENU")
+        await till.online()
+        await reach(till, "SALE", "scan")
+        await reach(till, "SCAN", "CLEAR")
+        await reach(till, "REASON", "scan", "ENTER")
+        await reach(till, "RESULT", "1", "ENTER")
+        (record,) = await journal.newest_refunds(5)
+        number = record.request.refund_request_id
+        await say(till, journal, number, RefundState.NEED_INFO, 1)
+        await reach(till, "ANSWER", "ENTER", "2", "ENTER", "ENTER")
+        await reach(till, "STATUS", "1")
+        await say(till, journal, number, RefundState.REVIEWING, 2)
+        await reach(till, "WITHDRAW", "1")
+        await reach(till, "STATUS", "ENTER")
+        await reach(till, "MENU", "CANCEL")
+        await reach(till, "MENU", "F3")
+        await reach(till, "POLICY", "FN", "6", "3")
+        await reach(till, "MENU", "CLEAR", "FN", "8")
+        await reach(till, "LOGIN", "FN", "7")
+
+
+async def reach(till: Till, state: str, *steps: str) -> None:
+    for step in steps:
+        await (till.scan(WECHAT_ORDER) if step == "scan" else till.press(step))
+        await asyncio.sleep(0.02)
+    await till.wait_for(lambda: till.state == state)
+
+
+async def say(till: Till, journal: Journal, number: str, state: RefundState, seq: int) -> None:
+    update = RefundUpdate(
+        refund_request_id=number,
+        state=state,
+        epoch=1,
+        seq=seq,
+        money_moved=MoneyMoved.NO,
+        at=till.clock.now(),
+        question="退回了吗",
+    )
+    await journal.apply_update(update, [])
+    await till.put(RefundChanged(update))
+
+
+async def after_restart(folder: Path, promise: Promise) -> str:
+    """Start the till again on what a cut left; return what is not true."""
+    till = Till()
+    till.clock.monotonic += 300  # within the age of a draft, behind the longest of these days
+    journal = await Journal.open(folder, terminal_id="t-1", boot_id="boot1", clock=till.clock)
+    try:
+        await journal.audit_verify()
+        records = await journal.newest_refunds(10)
+        rows = [row.kind for row in await journal.outbox_due(100)]
+        found = Promise(
+            requests=tuple(record.request.refund_request_id for record in records),
+            has_draft=await journal.load_draft() is not None,
+            withdrawn=rows.count("refund.withdraw"),
+            answered=rows.count("refund.answer"),
+            slips=await journal.unfinished_print_jobs(),
+        )
+        if rows.count("refund.request") != len(records):
+            return f"{len(records)} requests, to be sent: {rows}"
+        if promise.has_draft is None:
+            promise = msgspec.structs.replace(promise, has_draft=found.has_draft)
+        if found != promise:
+            return f"found {found}, promised {promise}"
+        return await _signed_in(till, journal, "RESUME" if promise.has_draft else "MENU")
+    finally:
+        await journal.close()
+
+
+async def _signed_in(till: Till, journal: Journal, expected: str) -> str:
+    till.use(journal)
+    async with running(till):
+        await till.sign_in()
+        await till.wait_for(lambda: till.state in ("RESUME", "MENU"))
+        return "" if till.state == expected else f"offers {till.state} instead of {expected}"
+
+
+def test_every_effect_is_known_as_one_that_writes_or_one_that_does_not() -> None:
+    effects = {kind for kind in vars(fx).values() if isinstance(kind, type) and issubclass(kind, fx.Effect)}
+    assert effects - {fx.Effect} == JOURNALLED | READ_OR_SHOWN
+
+
+async def test_i8_cut_at_every_effect_boundary_leaves_a_true_till(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POS_AGENT_ALLOW_VOLATILE", "1")
+    till, seen = Till(), set[type]()
+    perform = Performer.perform
+
+    async def noted(self: Performer, effect: fx.Effect) -> None:
+        seen.add(type(effect))
+        await perform(self, effect)
+
+    journal = await Journal.open(tmp_path / "journal", terminal_id="t-1", boot_id="boot1", clock=till.clock)
+    with monkeypatch.context() as patched:
+        patched.setattr(Performer, "perform", noted)
+        try:
+            await journal.put_operator(operator_no="01", person_id="p01", name="01", role="cashier", pin_hash="x")
+            cuts = Cuts(journal, tmp_path / "journal", tmp_path / "cuts", patched)
+            till.use(journal)
+            await whole_day(till, journal)
+        finally:
+            await journal.close()
+    assert seen >= JOURNALLED
+    wrong = [f"{name}: {found}" for name, left, promise in cuts.taken if (found := await after_restart(left, promise))]
+    assert not wrong, wrong[:3]
+    with capsys.disabled():
+        print(f"\neffect boundaries: {len(cuts.taken)} cuts, {len(JOURNALLED)} effects that write")
