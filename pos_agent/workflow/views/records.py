@@ -132,8 +132,8 @@ def _update_detail(scene: Scene, record: RefundRecord) -> str:
     return ""
 
 
-def customer_key(record: RefundRecord) -> str:
-    """Return the key of what the customer should be told."""
+def customer_key(record: RefundRecord, slips: SlipFacts) -> str:
+    """Return the key of what the customer should be told; a slip is handed over only if one can have come out."""
     keys = {
         RefundState.SUCCEEDED: "done",
         RefundState.REJECTED: "rejected",
@@ -142,7 +142,8 @@ def customer_key(record: RefundRecord) -> str:
         RefundState.UNKNOWN: "unknown",
         RefundState.EXECUTING: "wait",
     }
-    return "customer." + keys.get(record.state, "give_slip")
+    can_hand_over = slips.outcomes and not slips.waiting
+    return "customer." + keys.get(record.state, "give_slip" if can_hand_over else "wait")
 
 
 def record_values(scene: Scene, record: RefundRecord) -> Values:
@@ -172,7 +173,7 @@ def record_values(scene: Scene, record: RefundRecord) -> Values:
         "reason": _reason(scene, record),
         "slip": slip["slip"],
         "upload": upload_text(scene, record),
-        "customer": scene.say(customer_key(record)),
+        "customer": scene.say(customer_key(record, scene.facts.slips)),
         "when": scene.say("status.when" if scene.state is State.LAST else "status.at", time=f"{created:%H:%M}"),
         "when_short": f"{created:%H:%M}",
         "when_long": f"{created:%m-%d %H:%M}",

@@ -231,6 +231,7 @@ async def test_unsure_print_is_said_on_result() -> None:
         await till.press("ENTER", "1", "ENTER")
         await till.wait_for(lambda: till.state == "RESULT")
         assert "等待打印 2 张" in till.text
+        assert "请把顾客联交给顾客" not in till.text  # there is none yet
         number = till.journal.commits[0].refund_request_id
         till.journal.end_jobs(PrintOutcome.UNKNOWN)
         await till.put(PrintJobEnded(1, number, SlipKind.REQUEST_MERCHANT, 0, PrintOutcome.UNKNOWN))
