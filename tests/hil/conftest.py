@@ -165,3 +165,11 @@ def spy(spied_till: Till, spied_bench: RunningBench) -> Iterator[Spy]:
     """Somebody who owns the broker; listens from before the test's first message."""
     with Spy(spied_bench.state_dir, spied_bench.info["terminal_id"]) as spy:
         yield spy
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give scenarios more time: the first one on a worker starts a whole bench within its own."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(180))
