@@ -73,8 +73,8 @@ def test_framer_without_suffix_silence_ends_frame() -> None:
     assert framer.has_pending
     assert framer.gap_s == 0.5  # half of the very first code must not pass for a whole one
     assert _labels(framer.end_of_silence()) == [ORDER_NO]
-    assert not framer.has_pending
     assert framer.gap_s == 0.05  # from then on silence is known to be the end
+    assert not framer.has_pending
 
 
 def test_framer_tab_suffix_is_taken_off_when_silence_ends_the_frame() -> None:
