@@ -1,6 +1,5 @@
 """A power cut before and behind everything that an effect of the table does to the journal (I8, screens.md RESUME)."""
 
-import asyncio
 import shutil
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -131,8 +130,17 @@ async def whole_day(till: Till, journal: Journal) -> None:
 async def reach(till: Till, state: str, *steps: str) -> None:
     for step in steps:
         await (till.scan(WECHAT_ORDER) if step == "scan" else till.press(step))
-        await asyncio.sleep(0.02)
+        await come_to_rest(till)
     await till.wait_for(lambda: till.state == state)
+
+
+async def come_to_rest(till: Till) -> None:
+    """Return when the journal's thread has done what a step asked for, and what followed from it too."""
+    assert till._real is not None
+    for _ in range(4):
+        await till.settle()
+        await till._real.ping()
+    await till.settle()
 
 
 async def say(till: Till, journal: Journal, number: str, state: RefundState, seq: int) -> None:
