@@ -14,6 +14,8 @@ from tests.hil.cashier import Cashier
 MAX_REQUESTS = 0
 #: `ScannerConfig.reread_window_ms` and a margin.
 REREAD_S = 0.8
+#: Paper that has not moved for so long has come to rest: at the bench's speed a whole slip takes a tenth of it.
+_PAPER_RESTS_S = 0.5
 _HEALTHY = {"faults": [], "unplugged": [], "broker": "up", "back_office": "up", "power": "on", "locale": "zh-CN"}
 _MAX_STEPS_HOME = 6
 
@@ -218,8 +220,12 @@ class Till(Cashier):
         return [one["amount_minor"] for one in movements if one["refund_no"].endswith(request_id)]
 
     def wait_printed(self) -> None:
-        """Wait until no print job is waiting or under way."""
+        """Wait until no print job is waiting or under way, and the printer has brought to paper what it had taken."""
         self.client.wait(lambda state: not state["daemon"]["printer_jobs"], "all print jobs ended", timeout_s=20)
+        before, paper = -1, self.client.call("GET", "/slips")["slip_seq"]
+        while paper != before:
+            before = paper
+            paper = self.client.call("GET", "/slips", params={"since": before, "wait_s": _PAPER_RESTS_S})["slip_seq"]
 
     def wait_moved(self, request_id: str) -> list[int]:
         """Wait until the acquirer has moved money under a request's number."""
