@@ -1,4 +1,4 @@
-"""The life of the daemon: configuration or SAFE state, signals, watchdog, clean stop (issue: D1, D18)."""
+"""The life of the daemon: configuration or SAFE state, signals, watchdog, clean stop (D1, D18)."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: measure the budgets of docs/budgets.md; exit 1 if one is exceeded."""
+"""`python -m tests.bench`: measure the budgets of docs/design.md section 8; exit 1 if one is exceeded."""
 
 import argparse
 import os
