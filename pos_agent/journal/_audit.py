@@ -27,9 +27,26 @@ def head(connection: sqlite3.Connection) -> tuple[int, str]:
     return (0, GENESIS) if row is None else (row[0], row[1])
 
 
-def append(connection: sqlite3.Connection, at: datetime, event: str, actor: str, data: Mapping[str, str]) -> str:
-    """Append a line; return the new head. Must run inside the transaction of the fact that it tells."""
-    last, previous = head(connection)
+def append(
+    connection: sqlite3.Connection,
+    at: datetime | str,
+    event: str,
+    actor: str,
+    data: Mapping[str, str],
+    *,
+    end: tuple[int, str] | None = None,
+) -> str:
+    """Append a line; return the new head. Must run inside the transaction of the fact that it tells.
+
+    Args:
+        connection: In a transaction.
+        at: When, or its text.
+        event: What happened.
+        actor: Who did it.
+        data: More of it.
+        end: What `head` returned a moment ago, if it is known.
+    """
+    last, previous = end or head(connection)
     text = msgspec.json.encode(dict(sorted(data.items()))).decode()
     line = (last + 1, _codec.time_text(at), event, actor, text)
     new = line_head(previous, line)

@@ -11,8 +11,10 @@ from pos_agent.errors import JournalCorruptError
 _T = TypeVar("_T")
 
 
-def time_text(at: datetime) -> str:
-    """Return a time as text that sorts like the time."""
+def time_text(at: datetime | str) -> str:
+    """Return a time as text that sorts like the time; what is such a text already, unchanged."""
+    if isinstance(at, str):
+        return at
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
@@ -42,6 +44,14 @@ def meta(connection: sqlite3.Connection, key: str, default: str = "") -> str:
     """Return a value of the meta table."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     return default if row is None else str(row[0])
+
+
+def set_two(connection: sqlite3.Connection, first: tuple[str, str], second: tuple[str, str]) -> None:
+    """Set two values of the meta table in one statement."""
+    connection.execute(
+        "INSERT INTO meta (key, value) VALUES (?, ?), (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (*first, *second),
+    )
 
 
 def set_meta(connection: sqlite3.Connection, key: str, value: str) -> None:

@@ -13,6 +13,8 @@ _SELECT: Final = (
     "SELECT job_id, refund_request_id, kind, copy_no, document, created_at, data, profile_id, was_started, outcome"
     " FROM print_jobs "
 )
+_INTO: Final = "INTO print_jobs (refund_request_id, kind, seq, copy_no, is_result, document, created_at) VALUES "
+_PLACES: Final = "(?,?,?,?,?,?,?)"
 #: Slips that interrupt nobody: they wait until the workflow is at MENU or LOGIN.
 _RESULT_KINDS: Final = frozenset({SlipKind.RESULT, SlipKind.REJECT})
 
@@ -32,13 +34,18 @@ def _job(values: Any) -> PrintJobRecord:
     )
 
 
-def add_all(connection: sqlite3.Connection, slips: Sequence[SlipDocument], at: datetime) -> None:
+def add_all(connection: sqlite3.Connection, slips: Sequence[SlipDocument], at: datetime | str) -> None:
     """Queue slips that belong to one fact; the same fact again queues none twice."""
+    if not slips:
+        return
     numbers: dict[SlipKind, int] = {}
+    values: list[object] = []
     for document in slips:
         number = numbers.get(document.kind, 0)
         numbers[document.kind] = number + 1
-        _insert(connection, document, number, at, or_ignore=True)
+        values += _values(document, number, at)
+    rows = ", ".join([_PLACES] * len(slips))
+    connection.execute("INSERT OR IGNORE " + _INTO + rows, values)
 
 
 def add(connection: sqlite3.Connection, document: SlipDocument, at: datetime) -> int:
@@ -47,27 +54,20 @@ def add(connection: sqlite3.Connection, document: SlipDocument, at: datetime) ->
         "SELECT COALESCE(MAX(seq), -1) + 1 FROM print_jobs WHERE refund_request_id = ? AND kind = ?",
         (document.refund_request_id, str(document.kind)),
     ).fetchone()
-    return _insert(connection, document, row[0], at, or_ignore=False)
-
-
-def _insert(
-    connection: sqlite3.Connection, document: SlipDocument, number: int, at: datetime, *, or_ignore: bool
-) -> int:
-    verb = "INSERT OR IGNORE" if or_ignore else "INSERT"
-    cursor = connection.execute(
-        verb + " INTO print_jobs (refund_request_id, kind, seq, copy_no, is_result, document, created_at)"
-        " VALUES (?,?,?,?,?,?,?)",
-        (
-            document.refund_request_id,
-            str(document.kind),
-            number,
-            document.copy_no,
-            document.kind in _RESULT_KINDS,
-            _codec.encode(document),
-            _codec.time_text(at),
-        ),
-    )
+    cursor = connection.execute("INSERT " + _INTO + _PLACES, _values(document, row[0], at))
     return int(cursor.lastrowid or 0)
+
+
+def _values(document: SlipDocument, number: int, at: datetime | str) -> tuple[object, ...]:
+    return (
+        document.refund_request_id,
+        str(document.kind),
+        number,
+        document.copy_no,
+        document.kind in _RESULT_KINDS,
+        _codec.encode(document),
+        _codec.time_text(at),
+    )
 
 
 def next_open(connection: sqlite3.Connection, *, with_results: bool) -> PrintJobRecord | None:

@@ -38,7 +38,7 @@ def add(
     rev: int,
     leaf: str,
     payload: bytes,
-    at: datetime,
+    at: datetime | str,
 ) -> None:
     """Queue a message."""
     connection.execute(
@@ -115,11 +115,12 @@ def _hold(connection: sqlite3.Connection, row_id: int, message: AppAckMessage, a
 
 def counts(connection: sqlite3.Connection) -> OutboxCounts:
     """Return counts of open rows."""
-    rows = connection.execute(
-        "SELECT status, COUNT(*) FROM outbox WHERE status IN ('queued', 'sent') GROUP BY status"
-        " UNION ALL SELECT status, COUNT(*) FROM outbox WHERE status = 'held' GROUP BY status"
-    )
-    return OutboxCounts(**dict(rows.fetchall()))
+    queued, sent, held = connection.execute(
+        "SELECT TOTAL(status = 'queued'), TOTAL(status = 'sent'),"
+        " (SELECT COUNT(*) FROM outbox INDEXED BY outbox_held WHERE status = 'held')"
+        " FROM outbox INDEXED BY outbox_open WHERE status IN ('queued', 'sent')"
+    ).fetchone()
+    return OutboxCounts(queued=int(queued), sent=int(sent), held=int(held))
 
 
 def open_rows(connection: sqlite3.Connection) -> list[OutboxRow]:

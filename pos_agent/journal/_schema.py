@@ -86,11 +86,16 @@ CREATE TABLE operators (
 ) WITHOUT ROWID;
 CREATE TABLE statistics (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
+#: Counts of 100,000 open rows come from the index alone.
+_JOURNAL_2 = """
+DROP INDEX outbox_open;
+CREATE INDEX outbox_open ON outbox (row_id, status) WHERE status IN ('queued', 'sent');
+"""
 _DRAFT_1 = """
 CREATE TABLE draft (id INTEGER PRIMARY KEY CHECK (id = 1), generation INTEGER NOT NULL, content BLOB NOT NULL);
 """
 #: Migration n brings user_version n to n + 1. A shipped one is never edited.
-JOURNAL_MIGRATIONS: Final = (_JOURNAL_1,)
+JOURNAL_MIGRATIONS: Final = (_JOURNAL_1, _JOURNAL_2)
 DRAFT_MIGRATIONS: Final = (_DRAFT_1,)
 
 
