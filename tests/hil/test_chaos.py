@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -59,24 +60,43 @@ def test_planted_bugs_are_all_tried() -> None:
     assert len(BUGS) == 12
 
 
+def tried(folder: Path, bug: str, seed: str, *, is_planted: bool) -> tuple[str, float]:
+    """Make the run that brings a bug out, with or without it; returns what was said, and how long it took."""
+    seconds, faults = SETTINGS[bug]
+    options = ["--faults", faults] if faults else ["--calm"]
+    options += ["--seconds", str(seconds), "--seed", seed, "--quiet-s", "30" if is_planted else "120"]
+    began_s = time.monotonic()
+    played = play(folder, *options, planted=bug if is_planted else "")
+    assert played.returncode in (0, 1), played.stdout + played.stderr
+    is_bad = bool(re.search(r"^  (lost|doubled|untrue|leaked) ", played.stdout, re.MULTILINE))
+    assert is_bad == (played.returncode == 1), played.stdout
+    return played.stdout if is_bad else "", time.monotonic() - began_s
+
+
 @pytest.mark.exhaustive
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("bug", sorted(SETTINGS))
 def test_chaos_planted_bug_is_caught(tmp_path: Path, bug: str) -> None:
-    seconds, faults = SETTINGS[bug]
     for seed in SEEDS:
-        options = ["--faults", faults] if faults else ["--calm"]
-        options += ["--seconds", str(seconds), "--seed", seed, "--quiet-s", "30"]
-        played = play(tmp_path / seed, *options, planted=bug)
-        assert played.returncode in (0, 1), played.stdout + played.stderr
-        if re.search(r"^  (lost|doubled|untrue|leaked) ", played.stdout, re.MULTILINE):
-            assert played.returncode == 1
+        said, took_s = tried(tmp_path / seed, bug, seed, is_planted=True)
+        print(f"planted={bug} seed={seed} is_caught={bool(said)} took_s={took_s:.0f}")
+        if said:
             return
     pytest.fail(f"{bug} was not noticed")
 
 
+@pytest.mark.exhaustive
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("bug", sorted(SETTINGS))
+def test_chaos_same_run_without_the_bug_is_clean(tmp_path: Path, bug: str) -> None:
+    said, took_s = tried(tmp_path / "sane", bug, SEEDS[0], is_planted=False)
+    print(f"sane run of {bug} took_s={took_s:.0f}")
+    assert said == ""
+
+
 _COMMIT = """
 import sys
+import time
 from pathlib import Path
 from pos_agent.journal._schema import connect
 connection = connect(Path(sys.argv[1]))
