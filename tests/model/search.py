@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from tests.model.world import Rules, World, is_over
+from tests.model.world import Rules, World
 
 
 class Found(msgspec.Struct, kw_only=True):
@@ -51,7 +51,7 @@ def search(rules: Rules, judge: Callable[[World, World], str], *, most_states: i
                 return found
         if is_end:
             found.ends += 1
-            if not is_over(world):
+            if not rules.is_over(world):
                 found.wrong, found.story = "nothing goes on, and it is not over", _story(came_from, world)
                 return found
     return found

@@ -108,6 +108,20 @@ def test_model_many_states_keep_every_promise(amounts: tuple[int, int]) -> None:
     assert found.ends > 0
 
 
+#: One till, one sale, one request; a crash, a lost call, a lost answer and an empty balance once at most, each. The
+#: network still delivers what was ever signed any number of times, in any order, or never.
+SMALL = Rules((60,), reviewers=2, is_each_fault_once=True)
+
+
+@pytest.mark.slow
+def test_model_of_one_request_is_searched_to_its_end() -> None:
+    found = explore(SMALL, most_states=10_000_000)
+    print(f"states={found.states} steps={found.steps} ends={found.ends} complete={found.is_complete}")
+    assert found.wrong == "", "\n".join(found.story)
+    assert found.is_complete
+    assert found.ends > 10
+
+
 def test_model_without_the_remainder_check_finds_the_overdraft(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model, "judge", _believing(judge))
     monkeypatch.setattr(model, "refuse_amount", lambda *_: None)

@@ -82,6 +82,7 @@ class World(NamedTuple):
         calls: Refund numbers on their way to the acquirer.
         waits: By request: the executor waits for the answer of a call; a crash ends that.
         ledger: (refund number, has moved) at the acquirer; a number is judged once.
+        faults: Those that have happened, where each may happen once; else empty.
     """
 
     rows: tuple[Row | None, ...] = (None, None)
@@ -93,6 +94,7 @@ class World(NamedTuple):
     calls: frozenset[str] = frozenset()
     waits: tuple[bool, ...] = (False, False)
     ledger: frozenset[tuple[str, bool]] = frozenset()
+    faults: frozenset[str] = frozenset()
 
 
 def number_of(request: int) -> str:
@@ -109,32 +111,54 @@ class Rules:
     """The steps that can follow a world.
 
     Args:
-        amounts: What each till asks for, in minor units.
+        amounts: What each till asks for, in minor units; one or two.
         has_retriable: Whether the acquirer may refuse for lack of balance.
         can_withdraw: Whether cashiers withdraw.
         reviewers: How many decide.
+        is_each_fault_once: Whether a crash, a lost answer, a lost call and an empty balance happen once at most, each:
+            then there is an end to what can happen, and a search can see all of it.
     """
 
     def __init__(
-        self, amounts: tuple[int, int], *, has_retriable: bool = True, can_withdraw: bool = True, reviewers: int = 2
+        self,
+        amounts: tuple[int, ...],
+        *,
+        has_retriable: bool = True,
+        can_withdraw: bool = True,
+        reviewers: int = 2,
+        is_each_fault_once: bool = False,
     ) -> None:
         self.amounts = amounts
+        self._is_each_fault_once = is_each_fault_once
         self._can_withdraw = can_withdraw
         self._reviewers = reviewers
         self._has_retriable = has_retriable
 
     def after(self, world: World) -> Iterator[tuple[str, World]]:
         """Yield every world that one step leads to, with the step's name."""
-        for request in (0, 1):
+        for request in range(len(self.amounts)):
             yield from self._till(world, request)
             yield from self._ingest(world, request)
             yield from self._executor(world, request)
         for reviewer in range(self._reviewers):
             yield from self._reviewer(world, reviewer)
-        if any(world.waits):
-            yield "office crashes", world._replace(waits=(False, False))
+        if any(world.waits) and self._may(world, "crash"):
+            yield "office crashes", self._spent(world, "crash")._replace(waits=(False, False))
         for number in world.calls:
             yield from self._acquirer(world, number)
+
+    def is_over(self, world: World) -> bool:
+        """Return whether all refunds are final and their tills know it."""
+        return all(
+            row is not None and row.state in FINAL and known is not None and known.state == wire_state(row.state)
+            for row, known in list(zip(world.rows, world.known, strict=True))[: len(self.amounts)]
+        )
+
+    def _may(self, world: World, fault: str) -> bool:
+        return fault not in world.faults
+
+    def _spent(self, world: World, fault: str) -> World:
+        return world._replace(faults=world.faults | {fault}) if self._is_each_fault_once else world
 
     def sums(self, world: World, *, without: int | None = None) -> Sums:
         """Return the sums of the sale, by the back office's own arithmetic."""
@@ -228,13 +252,20 @@ class Rules:
         if not is_known:
             outcomes.append((gone._replace(ledger=gone.ledger | {(number, True)}), "moves"))
             outcomes.append((gone._replace(ledger=gone.ledger | {(number, False)}), "refuses"))
-            outcomes.append((gone, "never hears"))
-            if self._has_retriable and world.waits[request]:
-                yield f"acquirer has no balance for {request}", _held(gone, request)
+            if self._may(world, "lost call"):
+                yield f"acquirer never hears {request}", _unanswered(self._spent(gone, "lost call"), request)
+            if self._has_retriable and world.waits[request] and self._may(world, "no balance"):
+                yield f"acquirer has no balance for {request}", _held(self._spent(gone, "no balance"), request)
         for after, name in outcomes:
-            yield f"acquirer {name} {request}, no answer", _unanswered(after, request)
-            if world.waits[request] and name in ("moves", "known"):
+            if not world.waits[request]:
+                yield f"acquirer {name} {request}, nobody listens", after
+                continue
+            if self._may(world, "lost answer"):
+                yield f"acquirer {name} {request}, no answer", _unanswered(self._spent(after, "lost answer"), request)
+            if name != "refuses":
                 yield f"acquirer {name} {request}", _accepted(after, request)
+            else:
+                yield f"acquirer {name} {request}", moved_to(_answered(after, request), request, State.FAILED)
 
 
 def request_of(request: int, amount_minor: int) -> RefundRequest:
@@ -344,12 +375,4 @@ def _update(said: Said) -> RefundUpdate:
         seq=said.seq,
         money_moved=said.money_moved,
         at=NOW,
-    )
-
-
-def is_over(world: World) -> bool:
-    """Return whether both refunds are final and both tills know it."""
-    return all(
-        row is not None and row.state in FINAL and known is not None and known.state == wire_state(row.state)
-        for row, known in zip(world.rows, world.known, strict=True)
     )
