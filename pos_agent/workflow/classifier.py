@@ -22,14 +22,16 @@ class Classifier:
         self._policy = policy
         self._clock = clock
 
-    async def classify(self, data: str, symbology: str) -> tuple[Code, OriginalReference | None]:
+    async def classify(
+        self, data: str, symbology: str, *, is_typed: bool = False
+    ) -> tuple[Code, OriginalReference | None]:
         """Return what it is; a number that may be a payment code leaves here as its keyed hash only."""
-        code = classify(data, symbology, context=self._context(is_known=False))
+        code = classify(data, symbology, context=self._context(is_known=False, is_typed=is_typed))
         if code.kind not in _JOURNAL_DECIDES or self._journal is None:
             return code, None
         number = data.strip()
         if await self._journal.refunds_by_reference(number):
-            return classify(data, symbology, context=self._context(is_known=True)), None
+            return classify(data, symbology, context=self._context(is_known=True, is_typed=is_typed)), None
         if code.kind is not CodeKind.AMBIGUOUS:
             return code, None
         hashed = OriginalReference(ReferenceKind.ORDER_NO_HASH, self._keyed_hash.order_no_hash(number))
@@ -37,10 +39,11 @@ class Classifier:
             return Code(CodeKind.KNOWN_ORDER, code.length), hashed
         return code, hashed
 
-    def _context(self, *, is_known: bool) -> ClassifyContext:
+    def _context(self, *, is_known: bool, is_typed: bool) -> ClassifyContext:
         return ClassifyContext(
             today=self._clock.now().astimezone().date() if self._clock.is_trusted() else None,
             window_days=self._policy.window_days,
             order_patterns=self._policy.order_patterns,
             is_known=is_known,
+            is_typed=is_typed,
         )

@@ -93,8 +93,13 @@ def test_classify_number_in_the_journal_goes_before_the_pay_code() -> None:
 
 
 def test_classify_merchant_pattern_goes_before_goods() -> None:
-    context = ClassifyContext(today=TODAY, window_days=365, order_patterns=(r"\d{13}",))
+    context = ClassifyContext(today=TODAY, window_days=365, order_patterns=(r"69\d{11}",))
     assert classify("6901234567890", "", context=context).kind is CodeKind.ORDER_NO
+
+
+def test_classify_pattern_that_takes_any_digits_proves_nothing_and_is_asked_about() -> None:
+    context = ClassifyContext(today=TODAY, window_days=365, order_patterns=(r"\d{13}",))
+    assert classify("6901234567890", "", context=context).kind is CodeKind.AMBIGUOUS
 
 
 def test_check_digit_of_the_gs1_example_is_seven() -> None:
