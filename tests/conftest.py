@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from drivers.fonts.cells import bundled_font
+
 _FDS = Path("/proc/self/fd")
+#: Mapped once a process and kept: no test leaves it behind.
+bundled_font()
 
 
 def _open_fds() -> dict[str, str]:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from drivers.escpos.encoder import encode
 from drivers.escpos.link import PrinterLink
-from drivers.escpos.profile import Profile, TextMode, Tier, parse_profile
-from drivers.escpos.raster import LineRasterizer, can_draw, check_drawing
+from drivers.escpos.profile import Profile, Tier, parse_profile
+from drivers.escpos.raster import LineRasterizer, can_draw_qr
 from drivers.escpos.status_watch import StatusWatch
 from drivers.escpos.timing import estimate_print_s
 from drivers.links.usb_bulk import UsbBulkLink
@@ -62,8 +62,8 @@ class EscposPrinter:
         self._watch_s = watch_s
         self._counters: Counter[str] = Counter()
         rasterizer = LineRasterizer(profile)
-        self._rasterize = rasterizer.line if can_draw(profile) else None
-        self._rasterize_qr = rasterizer.qr if can_draw(profile) else None
+        self._rasterize = rasterizer.line
+        self._rasterize_qr = rasterizer.qr if can_draw_qr() else None
 
     @property
     def name(self) -> DeviceName:
@@ -277,7 +277,7 @@ def build(config: PrinterConfig, *, sink: EventSink, profile_path: Path, allow_b
         profile_path: The profile's file in config/devices.
         allow_backend_override: False in production.
     Raises:
-        ConfigError: The profile is missing or wrong, or draws every line and has no font or no Pillow; the USB id is
+        ConfigError: The profile is missing or wrong; the USB id is
             malformed; a backend is named in production.
     """
     try:
@@ -285,8 +285,6 @@ def build(config: PrinterConfig, *, sink: EventSink, profile_path: Path, allow_b
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigFileError(f"printer profile {profile_path}: {error}") from error
     profile = parse_profile(text, profile_id=profile_path.stem, text_mode=config.text_mode, tier=config.tier)
-    if profile.text_mode is TextMode.RASTER:
-        check_drawing(profile)
     printer: EscposPrinter
 
     def on_idle(port_status: int | None, data: bytes) -> None:

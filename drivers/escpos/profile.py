@@ -67,7 +67,6 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         buffer_bytes: Receive buffer; what may still be unprinted when the last byte was accepted.
         chunk_bytes: Largest bulk transfer.
         interface: USB interface number; None = the first of printer class 7.
-        fonts: Font files for drawn lines, the first that exists is used.
     """
 
     name: str
@@ -92,7 +91,6 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     buffer_bytes: int = 4096
     chunk_bytes: int = 4096
     interface: int | None = None
-    fonts: tuple[str, ...] = ()
 
     @property
     def columns(self) -> int:

@@ -41,11 +41,8 @@ def test_build_with_a_wrong_value_is_a_config_error(config: PrinterConfig) -> No
         make(config, FOLDER / "generic-80mm.toml")
 
 
-def test_build_drawn_profile_without_a_font_is_a_config_error(tmp_path: Path) -> None:
-    path = tmp_path / "drawn.toml"
-    path.write_text('name = "x"\ntext_mode = "raster"\nfonts = ["/nowhere.ttf"]', encoding="utf-8")
-    with pytest.raises(ConfigError, match="font"):
-        make(PrinterConfig(usb=USB), path)
+def test_build_drawn_profile_needs_no_font_and_no_library() -> None:
+    assert make(PrinterConfig(usb=USB), FOLDER / "raster-80mm.toml") == "raster-80mm/raster/576"
 
 
 def test_build_with_a_simulated_backend_in_production_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""The one bundled font, for screens and for drawn lines on paper."""
