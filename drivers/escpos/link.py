@@ -1,4 +1,4 @@
-"""What the printer driver needs of its link; `drivers.links.usb_bulk.UsbBulkLink` has it."""
+"""What the printer driver needs of its link; `drivers.links.usb_bulk` and `drivers.links.fd_printer` have it."""
 
 from typing import Protocol
 
@@ -11,6 +11,14 @@ class PrinterLink(Protocol):
     @property
     def is_open(self) -> bool:
         """Return True between `open` and `close` or loss."""
+
+    @property
+    def identity(self) -> str:
+        """Return which printer was opened last, as exactly as this link can tell (field.md 18); "" = not known."""
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Return how many accepted bytes have not left for the printer yet; 0 once it is gone."""
 
     async def open(self) -> None:
         """Find and claim the device."""

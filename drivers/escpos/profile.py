@@ -35,10 +35,17 @@ class CutMode(StrEnum):
 
 
 class Tier(StrEnum):
-    """Highest completion tier that this model's answers justify (D13)."""
+    """Highest completion tier that this model's answers justify, lowest first (D13)."""
 
     SENT = "sent"
     SENT_CLEAN = "sent_clean"
+    PROCESSED = "processed"
+    CONFIRMED = "confirmed"
+
+    @property
+    def rank(self) -> int:
+        """Return the place on the ladder, 0 = lowest."""
+        return list(Tier).index(self)
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -61,6 +68,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         has_port_status: GET_PORT_STATUS tells the truth.
         has_asb: ``GS a`` switches Automatic Status Back on.
         has_dle_eot: ``DLE EOT n`` is answered; never true for an unknown clone, which may print it (field.md 18).
+        has_process_id: ``GS ( H`` function 48 is answered when a job is printed; ``confirmed`` needs it.
+        has_transmit_status: ``GS r 1`` is answered in its turn; ``processed`` needs it.
         tier: See `Tier`.
         speed_mm_s: Paper speed for text, rather too low than too high: it is waited for before "clean" is claimed.
         cut_s: Time of one cut.
@@ -85,6 +94,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     has_port_status: bool = True
     has_asb: bool = False
     has_dle_eot: bool = False
+    has_process_id: bool = False
+    has_transmit_status: bool = False
     tier: Tier = Tier.SENT
     speed_mm_s: float = 80
     cut_s: float = 0.5
@@ -119,10 +130,10 @@ def parse_profile(text: str, *, profile_id: str, text_mode: str = "", tier: str 
         facts["profile_id"] = profile_id
         if text_mode:
             facts["text_mode"] = text_mode
-        if tier == Tier.SENT:
-            facts["tier"] = Tier.SENT.value
         profile = msgspec.convert(facts, Profile)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        if tier and Tier(tier).rank < profile.tier.rank:
+            profile = msgspec.structs.replace(profile, tier=Tier(tier))
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError) as error:
         raise ConfigValueError(str(error), key="devices.printer.profile", origin=f"{profile_id}.toml") from error
     _check(profile)
     return profile

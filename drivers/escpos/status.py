@@ -110,38 +110,92 @@ def parse_asb(quadruple: bytes) -> Facts:
     )
 
 
+class ProcessId(msgspec.Struct, frozen=True):
+    """The answer to ``GS ( H``: everything before the request with this id is printed."""
+
+    identifier: bytes
+
+
+class PaperStatus(msgspec.Struct, frozen=True):
+    """The answer to ``GS r 1``: everything before the request is processed."""
+
+    facts: Facts
+
+
+#: What a printer says: `Facts` = ASB, int = the byte that answers DLE EOT.
+Answer = Facts | ProcessId | PaperStatus | int
+#: 37 22 d1 d2 d3 d4 00. Source: Epson ESC/POS Command Reference, "GS ( H", function 48.
+_ID_HEADER, _ID_BLOCK_BYTES = b"\x37\x22", 7
+
+
 class StatusReader:
     """Splits the bytes that a printer sends by itself or when asked; keeps what is incomplete.
 
     Inside an ASB quadruple the next three bytes belong to it, XON and XOFF excepted.
+
+    Args:
+        has_process_id: Blocks of ``GS ( H`` are looked for.
+        has_transmit_status: A bare ``0xx0xxxx`` is an answer to ``GS r``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_process_id: bool = False, has_transmit_status: bool = False) -> None:
+        self._has_process_id = has_process_id
+        self._has_transmit_status = has_transmit_status
         self._asb = bytearray()
+        self._block = bytearray()
         #: Bytes that fit no class: noise, or an answer that nobody waits for.
         self.unknown_count = 0
 
     def reset(self) -> None:
-        """Forget an incomplete quadruple."""
+        """Forget what is incomplete."""
         self._asb.clear()
+        self._block.clear()
 
-    def feed(self, data: bytes) -> Iterator[Facts | int]:
-        """Yield `Facts` for each complete ASB quadruple and the bare byte for each DLE EOT answer, in order."""
+    def feed(self, data: bytes) -> Iterator[Answer]:
+        """Yield each complete answer, in order."""
         for byte in data:
             if byte in (_XON, _XOFF):
                 continue
-            if self._asb and byte & 0x90 == 0x00:
-                self._asb.append(byte)
-                if len(self._asb) == 4:
-                    yield parse_asb(bytes(self._asb))
-                    self._asb.clear()
-                continue
-            if self._asb:
-                self.unknown_count += len(self._asb)
-                self._asb.clear()
-            if byte & 0x93 == 0x10:
-                self._asb.append(byte)
-            elif is_dle_eot_reply(byte):
-                yield byte
-            else:
-                self.unknown_count += 1
+            answer = self._continued(byte) if self._block or self._asb else self._begun(byte)
+            if answer is not None:
+                yield answer
+
+    def _continued(self, byte: int) -> Answer | None:
+        if self._block:
+            return self._in_block(byte)
+        if byte & 0x90 == 0x00:
+            self._asb.append(byte)
+            if len(self._asb) < 4:
+                return None
+            quadruple, self._asb = bytes(self._asb), bytearray()
+            return parse_asb(quadruple)
+        self.unknown_count += len(self._asb)
+        self._asb.clear()
+        return self._begun(byte)
+
+    def _in_block(self, byte: int) -> Answer | None:
+        self._block.append(byte)
+        if not self._block.startswith(_ID_HEADER[: len(self._block)]):
+            self.unknown_count += len(self._block) - 1
+            self._block.clear()
+            return self._begun(byte)
+        if len(self._block) < _ID_BLOCK_BYTES:
+            return None
+        block, self._block = bytes(self._block), bytearray()
+        if block[-1]:
+            self.unknown_count += len(block)
+            return None
+        return ProcessId(block[2:6])
+
+    def _begun(self, byte: int) -> Answer | None:
+        if byte == _ID_HEADER[0] and self._has_process_id:
+            self._block.append(byte)
+        elif byte & 0x93 == 0x10:
+            self._asb.append(byte)
+        elif is_dle_eot_reply(byte):
+            return byte
+        elif byte & 0x90 == 0x00 and self._has_transmit_status:
+            return PaperStatus(parse_gs_r1(byte))
+        else:
+            self.unknown_count += 1
+        return None

@@ -4,11 +4,15 @@ import asyncio
 import logging
 
 from drivers.escpos.link import PrinterLink
-from drivers.escpos.profile import Profile
+from drivers.escpos.profile import Profile, Tier
+from drivers.escpos.proof import Ladder
 from drivers.escpos.status import (
     DLE_EOT_REQUESTS,
     ENABLE_ASB,
+    Answer,
     Facts,
+    PaperStatus,
+    ProcessId,
     StatusReader,
     parse_dle_eot,
     parse_port_status,
@@ -34,11 +38,15 @@ class StatusWatch:
         stop_code: Why it stopped last.
     """
 
-    def __init__(self, profile: Profile, link: PrinterLink, sink: EventSink) -> None:
+    def __init__(self, profile: Profile, link: PrinterLink, sink: EventSink, ladder: Ladder) -> None:
         self._profile = profile
         self._link = link
         self._sink = sink
-        self._reader = StatusReader()
+        self._ladder = ladder
+        self._reader = StatusReader(
+            has_process_id=profile.has_process_id, has_transmit_status=profile.has_transmit_status
+        )
+        self._is_heard = profile.has_asb or profile.tier.rank >= Tier.PROCESSED.rank
         self._facts = Facts()
         self._told = ""
         self._is_open = False
@@ -102,14 +110,16 @@ class StatusWatch:
             await self._ask_dle_eot()
         return self.status
 
-    async def poll(self) -> PrinterStatus:
+    async def poll(self, wait_ms: int = READ_MS) -> PrinterStatus:
         """Read GET_PORT_STATUS and what the printer has sent, without asking it by commands: safe inside a job.
 
+        Args:
+            wait_ms: How long to wait for something to be said.
         Raises:
             OfflineError: The printer is gone.
         """
         port_status = await self._link.port_status()
-        data = await self._link.read(READ_MS) if self._profile.has_asb else b""
+        data = await self._link.read(wait_ms) if self._is_heard else b""
         self._polled_at_s = asyncio.get_running_loop().time()
         self.take(port_status, data)
         return self.status
@@ -119,9 +129,20 @@ class StatusWatch:
         if port_status is not None and self._profile.has_port_status:
             self._merge(self._port_facts(port_status))
         for answer in self._reader.feed(data):
-            if isinstance(answer, Facts) and self._profile.has_asb:
-                self._merge(answer)
+            self._use(answer)
         self._tell()
+
+    def _use(self, answer: Answer) -> None:
+        match answer:
+            case Facts() if self._profile.has_asb:
+                self._merge(answer)
+            case ProcessId(identifier=identifier):
+                self._ladder.take_process_id(identifier)
+            case PaperStatus(facts=facts):
+                self._ladder.take_paper_status()
+                self._merge(facts)
+            case _:  # an answer to DLE EOT belongs to whoever asked
+                pass
 
     def _port_facts(self, port_status: int) -> Facts:
         """Where ASB tells paper, cover and error apart, the port's one byte must not overrule it."""
@@ -143,9 +164,8 @@ class StatusWatch:
         deadline_s = asyncio.get_running_loop().time() + REPLY_TIMEOUT_S
         while asyncio.get_running_loop().time() < deadline_s:
             found = list(self._reader.feed(await self._link.read(REPLY_READ_MS)))
-            for facts in found:
-                if isinstance(facts, Facts) and self._profile.has_asb:
-                    self._merge(facts)
+            for answer in found:
+                self._use(answer)
             replies = [answer for answer in found if isinstance(answer, int)]
             if replies:
                 return replies[0]

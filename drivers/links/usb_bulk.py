@@ -56,11 +56,22 @@ class UsbBulkLink:
         self._allow_backend_override = allow_backend_override
         self._idle_poll_s = IDLE_POLL_S if idle_poll_s is None else idle_poll_s
         self._worker: _Worker | None = None
+        self._identity = ""
 
     @property
     def is_open(self) -> bool:
         """Return True between `open` and `close` or loss."""
         return self._worker is not None and not self._worker.lost.done()
+
+    @property
+    def identity(self) -> str:
+        """Return vendor, product, release, serial number and port of the device opened last."""
+        return self._identity
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Return 0: a bulk transfer counts what the printer took."""
+        return 0
 
     async def open(self) -> None:
         """Find and claim the device, in the worker thread.
@@ -122,7 +133,9 @@ class UsbBulkLink:
 
     def _open_device(self) -> UsbDevice:
         backend = load_backend(is_allowed=self._allow_backend_override)
-        return open_usb_device(self._address, backend)
+        device = open_usb_device(self._address, backend)
+        self._identity = device.identity
+        return device
 
 
 class _Worker:

@@ -70,6 +70,20 @@ class UsbDevice:
         self._has_port_status = True
         self._was_stall_cleared = False
 
+    @property
+    def identity(self) -> str:
+        """Return ``VID:PID:bcdDevice:serial:port``; a printer put into another socket is another one (field.md 18)."""
+        import usb.core  # noqa: PLC0415 - see open_usb_device
+        import usb.util  # noqa: PLC0415
+
+        device = self._device
+        try:
+            serial = usb.util.get_string(device, device.iSerialNumber) or ""
+        except (usb.core.USBError, ValueError):
+            serial = ""
+        port = ".".join(str(number) for number in device.port_numbers or ())
+        return f"{device.idVendor:04x}:{device.idProduct:04x}:{device.bcdDevice:04x}:{serial}:{port}"
+
     def write(self, data: bytes) -> int:
         """Send one transfer; return how many bytes the printer took, 0 when it takes none now (NAK until time-out).
 

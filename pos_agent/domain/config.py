@@ -96,13 +96,14 @@ class PrinterConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         usb: ``VID:PID`` or ``VID:PID:SERIAL`` in hex; empty = no printer.
         profile: Name of a file in config/devices without its ending.
         text_mode: Overrides the profile: ``codepage``, ``gb18030`` or ``raster``; empty = as the profile says.
-        tier: Highest completion tier to claim: ``sent`` or ``sent_clean`` (D13).
+        tier: Highest completion tier to claim, if the profile's model proves it: ``sent``, ``sent_clean``,
+            ``processed`` or ``confirmed`` (D13).
     """
 
     usb: str = ""
     profile: str = "generic-80mm"
     text_mode: str = ""
-    tier: str = "sent_clean"
+    tier: str = "confirmed"
 
 
 class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

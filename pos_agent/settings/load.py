@@ -194,8 +194,8 @@ def _check_meaning(config: Config, origins: Mapping[str, str]) -> None:
             fail("policy.order_patterns", f"entry {index}: {error}", "write a regular expression")
     if config.printing.result_slip not in ("window", "always", "ask", "never"):
         fail("printing.result_slip", "is not known", "use window, always, ask or never")
-    if config.devices.printer.tier not in ("sent", "sent_clean"):
-        fail("devices.printer.tier", "is not known", "use sent or sent_clean")
+    if config.devices.printer.tier not in ("sent", "sent_clean", "processed", "confirmed"):
+        fail("devices.printer.tier", "is not known", "use sent, sent_clean, processed or confirmed")
 
 
 def _check_broker(config: Config, fail: Any) -> None:

@@ -41,7 +41,7 @@ async def test_slip_cut_off_by_a_power_cut_is_followed_by_one_marked_copy(
             await journal.close()
         assert [(record.copy_no, record.outcome) for record in records] == [
             (0, PrintOutcome.UNKNOWN),
-            (1, PrintOutcome.SENT_CLEAN),
+            (1, PrintOutcome.CONFIRMED),
         ]
         (slip,) = till.sim.slips
         assert slip.text.count("重打印凭证 DUPLICATED COPY 1") == 2
@@ -71,7 +71,7 @@ async def test_committed_refund_prints_both_slips_once_also_after_a_restart(
             await asyncio.gather(task, return_exceptions=True)
             await journal.close()
         assert [(record.kind, record.outcome) for record in records] == [
-            (SlipKind.REQUEST_MERCHANT, PrintOutcome.SENT_CLEAN),
-            (SlipKind.REQUEST_CUSTOMER, PrintOutcome.SENT_CLEAN),
+            (SlipKind.REQUEST_MERCHANT, PrintOutcome.CONFIRMED),
+            (SlipKind.REQUEST_CUSTOMER, PrintOutcome.CONFIRMED),
         ]
         assert len(till.sim.slips) == 2

@@ -13,7 +13,7 @@ from pos_agent.domain.slip import PrintOutcome
 from tests.integration.printing.rig import WAIT_S, observed, running
 from tests.unit.printing.samples import REQUEST_ID, maker, request, update
 
-CLEAN, SENT, UNKNOWN = PrintOutcome.SENT_CLEAN, PrintOutcome.SENT, PrintOutcome.UNKNOWN
+PROVED, SENT, UNKNOWN = PrintOutcome.CONFIRMED, PrintOutcome.SENT, PrintOutcome.UNKNOWN
 SLIPS = maker().request_slips(request())
 MARK = "重打印凭证 DUPLICATED COPY 1"
 
@@ -29,7 +29,7 @@ async def test_request_slips_come_out_with_text_and_a_code_that_scanners_read(
 ) -> None:
     async with running(tmp_path, monkeypatch) as till:
         till.add(*SLIPS)
-        await till.until(lambda: till.outcomes() == [CLEAN, CLEAN])
+        await till.until(lambda: till.outcomes() == [PROVED, PROVED])
         merchant, customer = await till.sim.wait_slips(2, WAIT_S)
         assert "商户存根 MERCHANT COPY" in merchant.lines
         assert "顾客存根 CUSTOMER COPY" in customer.lines
@@ -76,10 +76,11 @@ async def test_drawn_slip_holds_a_readable_code(tmp_path: Path, monkeypatch: pyt
 async def test_tiny_buffer_loses_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, buffer_bytes: int) -> None:
     async with running(tmp_path, monkeypatch, spec=PrinterSpec(buffer_bytes=buffer_bytes)) as till:
         till.add(SLIPS[0])
-        await till.until(lambda: till.outcomes() == [CLEAN])
+        await till.until(lambda: till.outcomes() == [PROVED])
         (slip,) = await till.sim.wait_slips(1, WAIT_S)
         expected = till.printer.render(SLIPS[0])
-        assert till.sim.accepted_byte_count == len(expected) + len(b"\x1da\xff")
+        questions = len(b"\x1da\xff") + len(b"\x1d(H\x06\x0000IDID")
+        assert till.sim.accepted_byte_count == len(expected) + questions
         assert not slip.unknown
 
 
@@ -94,7 +95,7 @@ async def test_paper_out_before_the_job_prints_the_original_after_refill(
         till.add(SLIPS[1])
         await till.until(lambda: till.pauses() == ["EPTR_REC_EMPTY"])
         till.sim.refill()
-        await till.until(lambda: till.outcomes() == [CLEAN])
+        await till.until(lambda: till.outcomes() == [PROVED])
         (slip,) = await till.sim.wait_slips(1, WAIT_S)
         assert "DUPLICATED" not in slip.text
 
@@ -108,7 +109,7 @@ async def test_paper_out_inside_a_slip_is_followed_by_one_marked_copy(
         await till.until(lambda: till.outcomes() == [UNKNOWN])
         assert till.pauses()[0] == "EPTR_REC_EMPTY"
         till.sim.refill()
-        await till.until(lambda: till.outcomes() == [UNKNOWN, CLEAN])
+        await till.until(lambda: till.outcomes() == [UNKNOWN, PROVED])
         slips = await till.sim.wait_slips(2, WAIT_S)
         assert [slip.text.count(MARK) for slip in slips] == [0, 2]
         assert not slips[-1].unknown
@@ -125,7 +126,7 @@ async def test_cover_opened_inside_a_slip_is_named_and_followed_by_a_copy(
         await till.until(lambda: "EPTR_COVER_OPEN" in till.pauses())
         till.sim.clear_fault("slow")
         till.sim.clear_fault("cover_open")
-        await till.until(lambda: till.outcomes() == [UNKNOWN, CLEAN])
+        await till.until(lambda: till.outcomes() == [UNKNOWN, PROVED])
         assert "EPTR_COVER_OPEN" in till.codes()
         slips = await till.sim.wait_slips(2, WAIT_S)
         assert MARK in slips[-1].text
@@ -144,7 +145,7 @@ async def test_cable_pulled_inside_a_slip_is_followed_by_a_copy_at_the_new_addre
         till.sim.clear_fault("busy")
         await till.sim.power_cycle()
         assert till.sim.address != address
-        await till.until(lambda: till.outcomes() == [UNKNOWN, CLEAN])
+        await till.until(lambda: till.outcomes() == [UNKNOWN, PROVED])
         await observed(lambda: any(MARK in slip.text for slip in till.sim.slips))
 
 
@@ -153,7 +154,7 @@ async def test_printer_plugged_in_later_prints_what_waits(tmp_path: Path, monkey
         till.add(SLIPS[1])
         await till.until(lambda: till.pauses() == ["E_NOHARDWARE"])
         till.sim.plug()
-        await till.until(lambda: till.outcomes() == [CLEAN])
+        await till.until(lambda: till.outcomes() == [PROVED])
         (slip,) = await till.sim.wait_slips(1, WAIT_S)
         assert "DUPLICATED" not in slip.text
 
@@ -187,7 +188,7 @@ async def test_halted_endpoint_is_cleared_once_and_the_slip_comes_out(
         await till.until(lambda: till.codes() == [""])
         till.sim.set_fault("stall")
         till.add(SLIPS[1])
-        await till.until(lambda: till.outcomes() == [CLEAN])
+        await till.until(lambda: till.outcomes() == [PROVED])
         assert till.sim.counters.clear_halts == 1
         (slip,) = await till.sim.wait_slips(1, WAIT_S)
         assert "DUPLICATED" not in slip.text

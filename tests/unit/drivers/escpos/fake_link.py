@@ -23,6 +23,8 @@ class FakeLink:
         #: Said by the printer as soon as it has got so many bytes.
         self.reply_when_received: tuple[int, bytes] | None = None
         self.port_polls = 0
+        self.identity = "fake"
+        self.unsent_bytes = 0
         self._is_open = False
         self._lost: asyncio.Event = asyncio.Event()
 

@@ -141,7 +141,7 @@ async def test_unplugged_before_the_job_raises_offline(bench: Bench) -> None:
 
 
 async def test_stall_without_a_known_cause_is_told_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drivers.escpos.printer.STALL_S", 0.0)
+    monkeypatch.setattr("drivers.escpos.job.STALL_S", 0.0)
     bench.link.writes.extend([64, *[0] * 20])
     report = await bench.printer.print_job(JOB, on_paused=bench.pauses.append)
     assert bench.pauses == ["E_BUSY"]
