@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import getpass
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pos_agent.control.server import read_status
 from pos_agent.domain.identifiers import grouped
 from pos_agent.domain.money import format_amount
 from pos_agent.errors import JournalCorruptError
+from pos_agent.journal.records import PrintJobRecord
 from pos_agent.journal.store import Journal
 from pos_agent.settings import DataFinder, LoadedConfig, explain, load_config
 
@@ -179,15 +180,14 @@ def _outbox_show(options: argparse.Namespace) -> int:
     async def work(journal: Journal) -> Any:
         found = await journal.refunds_by_tail(options.request)
         rows = await journal.money_rows(with_acked=True)
-        return [
-            (record, next((r for r in rows if r.refund_request_id == record.request.refund_request_id), None))
-            for record in found
-        ]
+        by_id = {row.refund_request_id: row for row in rows}
+        ids = [record.request.refund_request_id for record in found]
+        return [(record, by_id.get(one), await journal.slips(one)) for record, one in zip(found, ids, strict=True)]
 
     found = _with_journal(options, work)
     if options.json:
-        _print_json([{"record": record, "outbox": row} for record, row in found])
-    for record, row in [] if options.json else found:
+        _print_json([{"record": record, "outbox": row, "slips": _proofs(jobs)} for record, row, jobs in found])
+    for record, row, jobs in [] if options.json else found:
         request = record.request
         print(f"request   {grouped(request.refund_request_id)}")
         print(f"amount    {format_amount(request.amount_minor)} {request.currency} ({request.refund_type})")
@@ -196,10 +196,17 @@ def _outbox_show(options: argparse.Namespace) -> int:
         print(
             f"outbox    {row.status if row else '-'}   tries {row.attempts if row else 0}   {row.cause if row else ''}"
         )
+        for proof in _proofs(jobs):
+            print(f"slip      {proof['kind']}   copy {proof['copy_no']}   {proof['outcome']}")
     if not found:
         print(f"pos-agent: no request ends with {options.request}", file=sys.stderr)
         return 1
     return 0
+
+
+def _proofs(jobs: Sequence[PrintJobRecord]) -> list[dict[str, Any]]:
+    """Return each slip with the tier that proved it (D13)."""
+    return [{"kind": job.kind, "copy_no": job.copy_no, "outcome": job.outcome or "waiting"} for job in jobs]
 
 
 def _audit_verify(options: argparse.Namespace) -> int:
