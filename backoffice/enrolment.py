@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from backoffice.store.schema import Account, Merchant, Operator, Person, Terminal, WebSession
 from backoffice.web.auth import hash_password
 from pos_agent.domain.identifiers import is_terminal_id
-from pos_agent.protocol.envelope import public_key_from_base64
+from pos_agent.protocol.ed25519 import PublicKey
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -44,7 +44,7 @@ def add_terminal(
     """
     if not is_terminal_id(terminal_id):
         raise ValueError("a terminal id is t- and 1 to 38 of a-z, 0-9, dash")
-    public_key_from_base64(device_key)
+    PublicKey.from_base64(device_key)
     if session.get(Merchant, merchant_id) is None:
         session.add(Merchant(merchant_id=merchant_id, name=merchant_name))
         session.flush()

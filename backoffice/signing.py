@@ -2,25 +2,30 @@
 
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from pos_agent.errors import ConfigFileError
 from pos_agent.protocol.codec import encode
+from pos_agent.protocol.ed25519 import PrivateKey, PublicKey
 from pos_agent.protocol.envelope import DOWN_TYPE, seal
 from pos_agent.protocol.messages import DownMessage
+
+#: Of `backoffice.anchoring`.
+ANCHOR_TYPE = "application/vnd.pos.anchor+json;v=1"
 
 
 class Signer:
     """Signs what goes down."""
 
-    def __init__(self, key: Ed25519PrivateKey, kid: str) -> None:
+    def __init__(self, key: PrivateKey, kid: str) -> None:
         self._key = key
         self._kid = kid
 
     def seal(self, message: DownMessage) -> bytes:
         """Return the envelope of a message."""
         return self.seal_payload(encode(message))
+
+    def seal_anchor(self, payload: bytes) -> bytes:
+        """Return the envelope of a line of the anchor file: a type of its own, which no till accepts."""
+        return seal(payload, payload_type=ANCHOR_TYPE, kid=self._kid, key=self._key)
 
     def seal_payload(self, payload: bytes) -> bytes:
         """Return the envelope of a payload that was encoded earlier."""
@@ -34,12 +39,21 @@ def load_signer(path: Path, kid: str) -> Signer:
         ConfigFileError: Missing, unreadable, or not an Ed25519 key in PEM (PKCS#8).
     """
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError) as error:
+        return Signer(PrivateKey.from_pem(path.read_bytes()), kid)
+    except (OSError, ValueError) as error:
         raise ConfigFileError(f"{path}: {error}; make one with: pos-backoffice keys") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ConfigFileError(f"{path}: not an Ed25519 key")
-    return Signer(key, kid)
+
+
+def public_key_of(path: Path) -> PublicKey:
+    """Return the public half of a key file.
+
+    Raises:
+        ConfigFileError: As `load_signer`.
+    """
+    try:
+        return PrivateKey.from_pem(path.read_bytes()).public_key()
+    except (OSError, ValueError) as error:
+        raise ConfigFileError(f"{path}: {error}") from error
 
 
 def make_key_file(path: Path) -> str:
@@ -48,12 +62,7 @@ def make_key_file(path: Path) -> str:
     Raises:
         FileExistsError: Never overwrites a key.
     """
-    from base64 import b64encode  # noqa: PLC0415
-
-    key = Ed25519PrivateKey.generate()
+    key = PrivateKey.generate()
     path.touch(mode=0o600, exist_ok=False)
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    raw = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return b64encode(raw).decode()
+    path.write_bytes(key.to_pem())
+    return key.public_key().base64

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,7 +17,8 @@ from backoffice.store.schema import RefusedBytes, Terminal
 from pos_agent.domain.identifiers import is_refund_request_id
 from pos_agent.errors import RemoteProtocolError, SignatureError
 from pos_agent.protocol.codec import decode_up
-from pos_agent.protocol.envelope import MAX_ENVELOPE_BYTES, UP_TYPE, public_key_from_base64, unseal
+from pos_agent.protocol.ed25519 import PublicKey
+from pos_agent.protocol.envelope import MAX_ENVELOPE_BYTES, UP_TYPE, unseal
 from pos_agent.protocol.messages import (
     AckStatus,
     AppAckMessage,
@@ -80,8 +80,8 @@ _Work = list[_Opened] | _Opened | _Refused
 
 
 @lru_cache(maxsize=4096)
-def _public_key(text: str) -> Ed25519PublicKey:
-    return public_key_from_base64(text)
+def _public_key(text: str) -> PublicKey:
+    return PublicKey.from_base64(text)
 
 
 class Receiver:

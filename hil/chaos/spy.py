@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import msgspec
 import paho.mqtt.client as mqtt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from paho.mqtt.enums import CallbackAPIVersion
 
 from hil.chaos.history import History
 from hil.rig.pki import Pki
 from pos_agent.domain.refund import MoneyMoved, RefundState, RefundUpdate
 from pos_agent.protocol import codec
+from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.envelope import DOWN_TYPE, seal
 from pos_agent.protocol.messages import AckStatus, AppAckMessage, RefundStateMessage
 from pos_agent.protocol.topics import BACK_OFFICE_STATE, Leaf, terminal_topic
@@ -23,10 +23,10 @@ ATTACKS: Final = ("replay_new", "replay_old", "reorder", "redirect", "damage", "
 _KEPT = 2000
 #: Message types that the checker weighs, with the fields that it needs.
 _NOTED: Final = {
-    "ack": ("refund_request_id", "status"),
+    "ack": ("refund_request_id", "status", "kind", "boot_id"),
     "state.ack": ("refund_request_id", "epoch", "seq", "status"),
-    "sync": ("conn_seq", "items"),
-    "sync.reply": ("wanted",),
+    "sync": ("conn_seq", "items", "boot_id"),
+    "sync.reply": ("wanted", "boot_id"),
 }
 _BURST = 12
 
@@ -47,7 +47,7 @@ class Spy:
         self._lock = threading.Lock()
         self._heard: deque[Message] = deque(maxlen=_KEPT)
         self._own: deque[bytes] = deque(maxlen=200)
-        self._key = Ed25519PrivateKey.generate()
+        self._key = PrivateKey.generate()
         self._kid = pki.back_office_key.kid
         identity = pki.workers[name]
         self._port = port
@@ -83,7 +83,7 @@ class Spy:
         """Write down who promised what to whom: acks, and what each side says it has."""
         body = _body(heard.payload)
         kept = _NOTED.get(str(body.get("type")))
-        if kept is not None and body.get("kind", "refund.request") == "refund.request":
+        if kept is not None and body.get("kind", "refund.request") in ("refund.request", "sync"):
             facts = {name: body[name] for name in kept if name in body}
             self._history.add("wire", type=body["type"], till=body.get("terminal_id", ""), **facts)
 

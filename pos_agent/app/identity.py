@@ -8,12 +8,9 @@ from binascii import Error as Base64Error
 from collections.abc import Mapping
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 from pos_agent.domain.config import TrustConfig
 from pos_agent.errors import ConfigValueError
-from pos_agent.protocol.envelope import public_key_from_base64
+from pos_agent.protocol.ed25519 import PrivateKey, PublicKey
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -59,7 +56,7 @@ class KeyedHash:
         return hmac.new(self._key, number.encode(), "sha256").hexdigest()
 
 
-def load_device_key(trust: TrustConfig) -> Ed25519PrivateKey:
+def load_device_key(trust: TrustConfig) -> PrivateKey:
     """Read the terminal's signing key.
 
     Raises:
@@ -67,15 +64,12 @@ def load_device_key(trust: TrustConfig) -> Ed25519PrivateKey:
     """
     key = "trust.device_key_file"
     try:
-        loaded = load_pem_private_key(Path(trust.device_key_file).read_bytes(), password=None)
-    except (OSError, ValueError, TypeError) as error:
+        return PrivateKey.from_pem(Path(trust.device_key_file).read_bytes())
+    except (OSError, ValueError) as error:
         raise ConfigValueError(str(error), key=key, origin=trust.device_key_file, hint="enrol the terminal") from error
-    if not isinstance(loaded, Ed25519PrivateKey):
-        raise ConfigValueError("is not an Ed25519 key", key=key, origin=trust.device_key_file, hint="enrol again")
-    return loaded
 
 
-def load_back_office_keys(trust: TrustConfig) -> Mapping[str, Ed25519PublicKey]:
+def load_back_office_keys(trust: TrustConfig) -> Mapping[str, PublicKey]:
     """Read the pinned keys of the back office.
 
     Raises:
@@ -84,7 +78,7 @@ def load_back_office_keys(trust: TrustConfig) -> Mapping[str, Ed25519PublicKey]:
     keys = {}
     for kid, text in trust.back_office_keys.items():
         try:
-            keys[kid] = public_key_from_base64(text)
+            keys[kid] = PublicKey.from_base64(text)
         except (Base64Error, ValueError) as error:
             raise ConfigValueError(
                 "is not a public key",

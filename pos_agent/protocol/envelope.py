@@ -13,10 +13,9 @@ from binascii import Error as Base64Error
 from collections.abc import Mapping
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from pos_agent.errors import RemoteProtocolError, SignatureError
+from pos_agent.protocol.ed25519 import PrivateKey, PublicKey, WrongSignatureError
 
 #: Largest envelope accepted from the wire.
 MAX_ENVELOPE_BYTES = 128 * 1024
@@ -44,7 +43,7 @@ def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
-def seal(payload: bytes, *, payload_type: str, kid: str, key: Ed25519PrivateKey) -> bytes:
+def seal(payload: bytes, *, payload_type: str, kid: str, key: PrivateKey) -> bytes:
     """Sign `payload` and return the envelope's bytes."""
     signature = key.sign(pre_authentication_encoding(payload_type, payload))
     envelope = _Envelope(
@@ -55,7 +54,7 @@ def seal(payload: bytes, *, payload_type: str, kid: str, key: Ed25519PrivateKey)
     return msgspec.json.encode(envelope)
 
 
-def unseal(data: bytes, *, payload_type: str, keys: Mapping[str, Ed25519PublicKey]) -> tuple[bytes, str]:
+def unseal(data: bytes, *, payload_type: str, keys: Mapping[str, PublicKey]) -> tuple[bytes, str]:
     """Verify an envelope.
 
     Args:
@@ -84,16 +83,7 @@ def unseal(data: bytes, *, payload_type: str, keys: Mapping[str, Ed25519PublicKe
             continue
         try:
             key.verify(b64decode(signature.sig, validate=True), signed)
-        except (InvalidSignature, Base64Error, ValueError):
+        except (WrongSignatureError, Base64Error, ValueError):
             continue
         return payload, signature.kid
     raise SignatureError("no signature by a pinned key")
-
-
-def public_key_from_base64(text: str) -> Ed25519PublicKey:
-    """Read a raw 32-byte Ed25519 public key.
-
-    Raises:
-        ValueError: Not base64 of 32 bytes.
-    """
-    return Ed25519PublicKey.from_public_bytes(b64decode(text, validate=True))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pos_agent.protocol.ed25519 import PrivateKey, PublicKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +15,6 @@ class SyncKeys:
         back_office: Pinned keys by kid; nothing else is believed.
     """
 
-    device_key: Ed25519PrivateKey = field(repr=False)
+    device_key: PrivateKey = field(repr=False)
     device_key_id: str
-    back_office: Mapping[str, Ed25519PublicKey]
+    back_office: Mapping[str, PublicKey]

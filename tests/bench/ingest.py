@@ -7,9 +7,6 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from backoffice import enrolment, sales
 from backoffice.clock import system_now
 from backoffice.config import AcquirerConfig, Config
@@ -21,6 +18,7 @@ from backoffice.store.database import Database, upgrade
 from pos_agent.domain.identifiers import make_refund_request_id
 from pos_agent.domain.refund import Channel, Entry, OriginalReference, ReferenceKind, RefundRequest, RefundType
 from pos_agent.protocol.codec import encode
+from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.envelope import UP_TYPE, seal
 from pos_agent.protocol.messages import AckStatus, AppAckMessage, RefundRequestMessage
 from pos_agent.protocol.topics import Leaf, terminal_topic
@@ -56,7 +54,7 @@ def _ingest_s(url: str, count: int) -> float:
         receiver = Receiver(database, Context(config, system_now, lambda: "token"))
         keys = _enrol(database, count)
         incoming = [_sealed(number, keys) for number in range(count)]
-        signer = Signer(Ed25519PrivateKey.generate(), "backoffice")
+        signer = Signer(PrivateKey.generate(), "backoffice")
         started = time.perf_counter()
         stored = 0
         for first in range(0, count, BATCH):
@@ -70,11 +68,11 @@ def _ingest_s(url: str, count: int) -> float:
         database.close()
 
 
-def _enrol(database: Database, sale_count: int) -> dict[str, Ed25519PrivateKey]:
-    keys = {f"t-bench-{number}": Ed25519PrivateKey.generate() for number in range(_TILLS)}
+def _enrol(database: Database, sale_count: int) -> dict[str, PrivateKey]:
+    keys = {f"t-bench-{number}": PrivateKey.generate() for number in range(_TILLS)}
     with database.writing() as session:
         for terminal_id, key in keys.items():
-            raw = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+            raw = key.public_key().raw
             enrolment.add_terminal(
                 session,
                 terminal_id=terminal_id,
@@ -109,7 +107,7 @@ def _order_no(number: int) -> str:
     return f"8202611221832{number:018}"
 
 
-def _sealed(number: int, keys: dict[str, Ed25519PrivateKey]) -> Incoming:
+def _sealed(number: int, keys: dict[str, PrivateKey]) -> Incoming:
     till = number % _TILLS
     terminal_id = f"t-bench-{till}"
     request = RefundRequest(

@@ -6,14 +6,13 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
 from pos_agent.domain.refund import RefundRequest, RefundState, RefundUpdate
 from pos_agent.domain.sale import LookUpOutcome, LookUpResult
 from pos_agent.mqtt.connection import MqttConnection, Session
 from pos_agent.mqtt.messages import InboundMessage, LinkState, Subscription, Will
 from pos_agent.mqtt.settings import MqttSettings
 from pos_agent.protocol import codec
+from pos_agent.protocol.ed25519 import PrivateKey, PublicKey
 from pos_agent.protocol.envelope import DOWN_TYPE, UP_TYPE, seal, unseal
 from pos_agent.protocol.messages import (
     AckStatus,
@@ -48,8 +47,8 @@ class Office:
     def __init__(
         self,
         settings: MqttSettings,
-        key: Ed25519PrivateKey,
-        terminals: Mapping[str, Ed25519PublicKey],
+        key: PrivateKey,
+        terminals: Mapping[str, PublicKey],
         instance: str = "i-1",
     ) -> None:
         self.connection = MqttConnection(settings)

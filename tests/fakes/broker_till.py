@@ -6,8 +6,6 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
 from pos_agent.domain.config import BrokerConfig, Config, TerminalConfig, TrustConfig
 from pos_agent.domain.events import Event, LinkChanged
 from pos_agent.domain.refund import FINAL_STATES, RefundRequest, RefundUpdate
@@ -15,6 +13,7 @@ from pos_agent.domain.slip import SlipDocument, SlipKind
 from pos_agent.journal.store import Journal
 from pos_agent.mqtt.connection import MqttConnection
 from pos_agent.mqtt.settings import MqttSettings
+from pos_agent.protocol.ed25519 import PrivateKey, PublicKey
 from pos_agent.sync.keys import SyncKeys
 from pos_agent.sync.service import SyncService
 from tests.fakes.broker_office import OFFICE_KID
@@ -31,9 +30,7 @@ def result_slips(request: RefundRequest, update: RefundUpdate, *, now: datetime)
 class TillUnderTest:
     """One terminal."""
 
-    def __init__(
-        self, settings: MqttSettings, journal: Journal, key: Ed25519PrivateKey, office: Ed25519PublicKey
-    ) -> None:
+    def __init__(self, settings: MqttSettings, journal: Journal, key: PrivateKey, office: PublicKey) -> None:
         self.terminal_id = settings.client_id
         self.journal = journal
         self.events: list[Event] = []
@@ -66,7 +63,7 @@ class TillUnderTest:
 
 @asynccontextmanager
 async def open_till(
-    folder: Path, settings: MqttSettings, key: Ed25519PrivateKey, office: Ed25519PublicKey
+    folder: Path, settings: MqttSettings, key: PrivateKey, office: PublicKey
 ) -> AsyncIterator[TillUnderTest]:
     """Run a terminal's sync until it is stopped cleanly."""
     journal = await Journal.open(folder, terminal_id=settings.client_id, boot_id="boot-1", clock=RunningClock())

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 import paho.mqtt.client as mqtt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from hil.rig.rig import SPY
+from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.envelope import DOWN_TYPE, UP_TYPE, seal
 from pos_agent.protocol.topics import Leaf, terminal_topic
 
@@ -39,7 +39,7 @@ class Spy:
         self._terminal_id = terminal_id
         self._heard: list[Heard] = []
         self._news = Condition()
-        self._key = Ed25519PrivateKey.generate()
+        self._key = PrivateKey.generate()
         pki = state_dir / "pki"
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=SPY, protocol=mqtt.MQTTv5)
         self._client.tls_set(str(pki / "ca.pem"), str(pki / f"{SPY}.pem"), str(pki / f"{SPY}.key"))

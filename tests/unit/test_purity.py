@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-#: msgspec and cryptography load os, time and threading on their own; what does I/O is never loaded by them.
+#: msgspec and PyNaCl load os, time and threading on their own; what does I/O is never loaded by them.
 FORBIDDEN = (  # noqa: SIM905 - a word list reads better
     "asyncio socket ssl select selectors subprocess multiprocessing serial usb paho sqlite3 random secrets logging "
     "tempfile argon2 PIL escpos"

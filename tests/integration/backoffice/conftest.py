@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from backoffice import cli
+from pos_agent.protocol.ed25519 import PrivateKey
 from tests.fakes.broker_office import OFFICE_KID
 from tests.fixtures_broker import Broker, broker, pki
 
@@ -49,7 +48,7 @@ class Desk:
 
     folder: Path
     broker: Broker
-    device_key: Ed25519PrivateKey
+    device_key: PrivateKey
     public_key: str
     acquirer_url: str = ""
     url: str = ""
@@ -91,7 +90,7 @@ class Desk:
 
     def terminal_key(self) -> str:
         """Return the till's public key as enrolment wants it."""
-        raw = self.device_key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        raw = self.device_key.public_key().raw
         return base64.b64encode(raw).decode()
 
     def start(self) -> None:
@@ -157,7 +156,7 @@ def desk(tmp_path: Path, broker: Broker) -> Iterator[Desk]:
     acquirer, url = _start(
         "hil.acquirer", "--ledger", str(folder / "ledger.jsonl"), "--hang-s", "5", log=folder / "acquirer.log"
     )
-    made = Desk(folder, broker, Ed25519PrivateKey.generate(), "", acquirer_url=url)
+    made = Desk(folder, broker, PrivateKey.generate(), "", acquirer_url=url)
     try:
         _write_config(made)
         made.public_key = json.loads(made.prepare("keys"))["public_key"]

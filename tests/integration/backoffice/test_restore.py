@@ -14,7 +14,7 @@ import pytest
 from pos_agent.domain.events import RequestStored
 from pos_agent.domain.refund import MoneyMoved, OriginalReference, ReferenceKind, RefundRequest, RefundState
 from pos_agent.journal.records import RefundRecord
-from pos_agent.protocol.envelope import public_key_from_base64
+from pos_agent.protocol.ed25519 import PublicKey
 from tests.fakes.broker_client import until
 from tests.fakes.broker_samples import make_request
 from tests.fakes.broker_till import TillUnderTest, open_till
@@ -105,7 +105,7 @@ def _open_till(desk: Desk) -> AbstractAsyncContextManager[TillUnderTest]:
         desk.folder / "till",
         desk.broker.settings(TERMINAL_ID),
         desk.device_key,
-        public_key_from_base64(desk.public_key),
+        PublicKey.from_base64(desk.public_key),
     )
 
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pos_agent.domain.identifiers import make_refund_request_id
 from pos_agent.domain.refund import (
@@ -22,7 +21,8 @@ from pos_agent.domain.refund import (
 )
 from pos_agent.domain.sale import LookUpOutcome
 from pos_agent.protocol.codec import decode_down, encode
-from pos_agent.protocol.envelope import DOWN_TYPE, UP_TYPE, public_key_from_base64, seal, unseal
+from pos_agent.protocol.ed25519 import PublicKey
+from pos_agent.protocol.envelope import DOWN_TYPE, UP_TYPE, seal, unseal
 from pos_agent.protocol.messages import (
     AckStatus,
     AppAckMessage,
@@ -48,7 +48,7 @@ class Till:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._keys: dict[str, Ed25519PublicKey] = {OFFICE_KID: public_key_from_base64(desk.public_key)}
+        self._keys: dict[str, PublicKey] = {OFFICE_KID: PublicKey.from_base64(desk.public_key)}
         self.client = Client(
             desk.broker.settings(TERMINAL_ID), terminal_topic(TERMINAL_ID, "down/#"), BACK_OFFICE_STATE
         )

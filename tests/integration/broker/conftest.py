@@ -1,6 +1,6 @@
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from pos_agent.protocol.ed25519 import PrivateKey
 from tests.fixtures_broker import broker, pki
 
 __all__ = ["broker", "pki"]
@@ -12,10 +12,10 @@ def allow_volatile(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def device_key() -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.generate()
+def device_key() -> PrivateKey:
+    return PrivateKey.generate()
 
 
 @pytest.fixture
-def office_key() -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.generate()
+def office_key() -> PrivateKey:
+    return PrivateKey.generate()

@@ -5,12 +5,12 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pos_agent.domain.events import LinkChanged, LookUpAnswered, RefundChanged, RequestHeld, RequestStored
 from pos_agent.domain.refund import OriginalReference, ReferenceKind, RefundState
 from pos_agent.domain.sale import LookUpOutcome
 from pos_agent.journal.records import OutboxStatus
+from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.messages import AckStatus, AppAckMessage
 from pos_agent.protocol.topics import Leaf
 from pos_agent.sync import lookup, presence, uplink
@@ -28,7 +28,7 @@ REFERENCE = OriginalReference(ReferenceKind.MERCHANT_ORDER_NO, "ORDER1")
 class Pair:
     """A till and a back office with pinned keys, neither running yet."""
 
-    def __init__(self, broker: Broker, folder: Path, device: Ed25519PrivateKey, office: Ed25519PrivateKey) -> None:
+    def __init__(self, broker: Broker, folder: Path, device: PrivateKey, office: PrivateKey) -> None:
         self._broker, self._folder, self._device, self._key = broker, folder, device, office
         self._office_settings = broker.settings("bo-1")
         self._till_settings = broker.settings(TILL)
@@ -49,7 +49,7 @@ class Pair:
 
 
 @pytest.fixture
-def pair(broker: Broker, tmp_path: Path, device_key: Ed25519PrivateKey, office_key: Ed25519PrivateKey) -> Pair:
+def pair(broker: Broker, tmp_path: Path, device_key: PrivateKey, office_key: PrivateKey) -> Pair:
     return Pair(broker, tmp_path, device_key, office_key)
 
 

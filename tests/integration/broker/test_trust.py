@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 import pytest_asyncio
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pos_agent.domain.events import LookUpAnswered, RefundChanged, RequestHeld, RequestStored
 from pos_agent.domain.refund import OriginalReference, ReferenceKind, RefundState
 from pos_agent.domain.sale import LookUpOutcome, LookUpResult
 from pos_agent.journal.records import OutboxStatus
 from pos_agent.protocol import codec
+from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.envelope import DOWN_TYPE, UP_TYPE, seal
 from pos_agent.protocol.messages import (
     AckStatus,
@@ -41,7 +41,7 @@ class Scene:
 
     def __init__(self, till: TillUnderTest, office: Office, evil: Client) -> None:
         self.till, self.office, self.evil = till, office, evil
-        self.evil_key = Ed25519PrivateKey.generate()
+        self.evil_key = PrivateKey.generate()
 
     def forged(self, message: DownMessage, kid: str = OFFICE_KID) -> bytes:
         return seal(codec.encode(message), payload_type=DOWN_TYPE, kid=kid, key=self.evil_key)
@@ -58,9 +58,7 @@ class Scene:
 
 
 @pytest_asyncio.fixture
-async def scene(
-    broker: Broker, tmp_path: Path, device_key: Ed25519PrivateKey, office_key: Ed25519PrivateKey
-) -> AsyncIterator[Scene]:
+async def scene(broker: Broker, tmp_path: Path, device_key: PrivateKey, office_key: PrivateKey) -> AsyncIterator[Scene]:
     async with AsyncExitStack() as stack:
         made = Office(broker.settings("bo-1"), office_key, {"d-1": device_key.public_key()})
         office = await stack.enter_async_context(open_office(made))

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from backoffice.ingest.context import Incoming
 from backoffice.ingest.receiver import Receiver
@@ -16,6 +15,7 @@ from pos_agent.errors import BrokerUnreachableError
 from pos_agent.mqtt.connection import Session
 from pos_agent.mqtt.messages import InboundMessage, LinkState, Properties, PublishResult
 from pos_agent.protocol.codec import decode_down
+from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.envelope import DOWN_TYPE, unseal
 from pos_agent.protocol.messages import (
     AckStatus,
@@ -35,7 +35,7 @@ class MemoryTransport:
     """A broker connection in memory."""
 
     def __init__(self) -> None:
-        self.key = Ed25519PrivateKey.generate()
+        self.key = PrivateKey.generate()
         self.session: Session | None = None
         self.published: list[tuple[str, DownMessage, bool, Properties]] = []
         self.acked: list[str] = []

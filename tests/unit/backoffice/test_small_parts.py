@@ -19,7 +19,8 @@ from backoffice.store.schema import Base
 from pos_agent.domain.refund import Channel
 from pos_agent.errors import ConfigFileError, ConfigValueError
 from pos_agent.protocol.codec import decode_down
-from pos_agent.protocol.envelope import DOWN_TYPE, public_key_from_base64, unseal
+from pos_agent.protocol.ed25519 import PublicKey
+from pos_agent.protocol.envelope import DOWN_TYPE, unseal
 from pos_agent.protocol.messages import BackOfficePresenceMessage
 from tests.unit.backoffice.world import START, World
 
@@ -155,7 +156,7 @@ def test_signing_key_is_made_once_private_and_signs_what_tills_verify(tmp_path: 
     with pytest.raises(FileExistsError):
         make_key_file(path)
     message = BackOfficePresenceMessage(is_online=True, instance="i", conn_seq=1, epoch=1, at=datetime.now(UTC))  # noqa: TID251
-    keys = {"bo": public_key_from_base64(public)}
+    keys = {"bo": PublicKey.from_base64(public)}
     payload, kid = unseal(load_signer(path, "bo").seal(message), payload_type=DOWN_TYPE, keys=keys)
     assert (decode_down(payload), kid) == (message, "bo")
 

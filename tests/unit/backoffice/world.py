@@ -10,8 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import create_engine
 
 from backoffice import enrolment, review, sales
@@ -34,6 +32,7 @@ from pos_agent.domain.refund import (
     RefundType,
 )
 from pos_agent.protocol.codec import encode
+from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.envelope import UP_TYPE, seal
 from pos_agent.protocol.messages import AppAckMessage, RefundRequestMessage, UpMessage
 from pos_agent.protocol.topics import Leaf, terminal_topic
@@ -113,7 +112,7 @@ class World:
         tokens = (f"token-{number}" for number in itertools.count(1))
         self.context = Context(self.config, lambda: self.now, lambda: next(tokens))
         self.receiver = Receiver(self.database, self.context)
-        self.keys: dict[str, Ed25519PrivateKey] = {}
+        self.keys: dict[str, PrivateKey] = {}
         self.adapter = FakeAdapter()
         self.executor = Executor(
             self.database, self.context, {"simulated": self.adapter, "ended": self.adapter}, holder="one"
@@ -132,9 +131,9 @@ class World:
         self.now += timedelta(**amount)
 
     def enrol(self, terminal_id: str, merchant_id: str = MERCHANT) -> None:
-        key = Ed25519PrivateKey.generate()
+        key = PrivateKey.generate()
         self.keys[terminal_id] = key
-        raw = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        raw = key.public_key().raw
         with self.database.writing() as session:
             enrolment.add_terminal(
                 session,

@@ -1,26 +1,23 @@
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pos_agent.errors import RemoteProtocolError, SignatureError
+from pos_agent.protocol.ed25519 import PrivateKey, PublicKey
 from pos_agent.protocol.envelope import (
     DOWN_TYPE,
     MAX_ENVELOPE_BYTES,
     UP_TYPE,
     pre_authentication_encoding,
-    public_key_from_base64,
     seal,
     unseal,
 )
 
 # RFC 8032 section 7.1, test 1: the secret key; its public key is d75a98…511a.
-KEY = Ed25519PrivateKey.from_private_bytes(
-    bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
-)
+KEY = PrivateKey(bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"))
 KEYS = {"k": KEY.public_key()}
-OTHER = Ed25519PrivateKey.from_private_bytes(bytes(32))
+OTHER = PrivateKey(bytes(32))
 
 
 def test_pre_authentication_encoding_is_dsse_example() -> None:
@@ -30,10 +27,10 @@ def test_pre_authentication_encoding_is_dsse_example() -> None:
 
 
 def test_public_key_is_read_from_base64() -> None:
-    assert public_key_from_base64("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=") == KEY.public_key()
+    assert PublicKey.from_base64("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=") == KEY.public_key()
     for text in ("", "11qYAYKx", "!"):
         with pytest.raises(ValueError, match=r".+"):
-            public_key_from_base64(text)
+            PublicKey.from_base64(text)
 
 
 @given(st.binary(max_size=300))
