@@ -131,9 +131,19 @@ class IllegalTriggerError(WorkflowError):
 
 
 class JournalError(PosAgentError):
-    """The journal cannot keep what it was given: no new refunds."""
+    """The journal cannot keep what it was given: no new refunds.
+
+    Args:
+        message: For engineers.
+        code: More precise than the class's own, such as ``E-DISK1`` (full); empty = the class's.
+    """
 
     code = "E-DISK"
+
+    def __init__(self, message: str = "", *, code: str = "") -> None:
+        super().__init__(message)
+        if code:
+            self.code = code
 
 
 class JournalCorruptError(JournalError):
@@ -143,7 +153,7 @@ class JournalCorruptError(JournalError):
 
 
 class JournalFullError(JournalError):
-    """The disk is full or read-only."""
+    """The disk is full (E-DISK1), read-only (E-DISK2) or refuses otherwise (E-DISK)."""
 
     retryable = True
 

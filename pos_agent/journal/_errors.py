@@ -7,6 +7,10 @@ from typing import Final
 
 from pos_agent.errors import JournalCorruptError, JournalError, JournalFullError
 
+#: What the screen says besides E-DISK, each with a sentence of its own (`pos_agent.i18n.words`).
+CODE_FULL: Final = "E-DISK1"
+CODE_READ_ONLY: Final = "E-DISK2"
+CODE_VOLATILE: Final = "E-DISK3"
 #: Primary result codes. Source: https://www.sqlite.org/rescode.html
 _STORAGE_CODES: Final = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
@@ -19,7 +23,7 @@ def primary_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def is_storage_error(error: BaseException) -> bool:
+def is_storage_error(error: BaseException | None) -> bool:
     """Return True if the disk refused: full, read-only, failing."""
     return isinstance(error, sqlite3.Error) and primary_code(error) in _STORAGE_CODES
 
@@ -27,6 +31,10 @@ def is_storage_error(error: BaseException) -> bool:
 def translated(error: sqlite3.Error) -> JournalError:
     """Return the journal's own error for one of SQLite's."""
     code = primary_code(error)
+    if code == sqlite3.SQLITE_FULL:
+        return JournalFullError(f"journal cannot be written: {error}", code=CODE_FULL)
+    if code == sqlite3.SQLITE_READONLY:
+        return JournalFullError(f"journal cannot be written: {error}", code=CODE_READ_ONLY)
     if code in _STORAGE_CODES:
         return JournalFullError(f"journal cannot be written: {error}")
     if code in _CORRUPT_CODES:

@@ -10,10 +10,12 @@ from typing import Final
 from pos_agent.errors import JournalCorruptError
 from pos_agent.journal import _audit, _codec, _errors, _jobs, _people, _schema, _storage
 from pos_agent.journal._people import PoweredOnTime
+from pos_agent.journal._reserve import Reserve
 from pos_agent.journal._writer import Databases
 
 _log = logging.getLogger(__name__)
-#: A journal up to this size is checked at each start, a larger one only after a stop that was not clean.
+#: A journal up to this size is read whole at each start; a larger one after a stop that was not clean, while the till
+#: is idle: at 10 MB a second a gigabyte would keep the menu away for minutes.
 _ALWAYS_CHECKED_BYTES: Final = 8 << 20
 
 
@@ -23,12 +25,13 @@ def opener(
     """Return what the writer thread runs first."""
 
     def run() -> Databases:
-        journal = _open_journal(folder, at, is_owner=is_owner)
+        journal, is_unchecked = _open_journal(folder, at, is_owner=is_owner)
         try:
             with _errors.translating():
                 if is_owner:
-                    _recover(journal, terminal_id=terminal_id, at=at, now=now)
-                return Databases(journal, _open_draft(folder))
+                    _recover(journal, folder, terminal_id=terminal_id, at=at, now=now)
+                reserve = Reserve(folder) if is_owner else None
+                return Databases(journal, _open_draft(folder), reserve, is_unchecked)
         except BaseException:
             journal.close()
             raise
@@ -36,15 +39,16 @@ def opener(
     return run
 
 
-def _open_journal(folder: Path, at: datetime, *, is_owner: bool) -> sqlite3.Connection:
+def _open_journal(folder: Path, at: datetime, *, is_owner: bool) -> tuple[sqlite3.Connection, bool]:
+    """Return the connection, and whether its pages wait for a check."""
     _storage.refuse_after_set_aside(folder)
     path = folder / _storage.JOURNAL_FILE
     wal = folder / (_storage.JOURNAL_FILE + "-wal")
-    is_checked = path.exists() and (
-        path.stat().st_size <= _ALWAYS_CHECKED_BYTES or (wal.exists() and wal.stat().st_size > 0)
-    )
+    is_marked = is_owner and _storage.take_damage_mark(folder)
+    is_checked = path.exists() and (path.stat().st_size <= _ALWAYS_CHECKED_BYTES or is_marked)
+    is_unchecked = is_owner and not is_checked and wal.exists() and wal.stat().st_size > 0
     try:
-        return _connected(path, is_checked=is_checked)
+        return _connected(path, is_checked=is_checked), is_unchecked
     except JournalCorruptError as error:
         if not is_owner:  # the daemon may have it open
             raise
@@ -90,7 +94,7 @@ def _draft(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _recover(journal: sqlite3.Connection, *, terminal_id: str, at: datetime, now: PoweredOnTime) -> None:
+def _recover(journal: sqlite3.Connection, folder: Path, *, terminal_id: str, at: datetime, now: PoweredOnTime) -> None:
     """Settle what the last run left: started jobs, lock-outs of another boot, an unchecked stretch of the chain."""
     journal.execute("BEGIN IMMEDIATE")
     try:
@@ -100,7 +104,12 @@ def _recover(journal: sqlite3.Connection, *, terminal_id: str, at: datetime, now
             _audit.append(journal, at, "print.interrupted", "agent", {"jobs": str(interrupted)})
         _people.rewrite_locks(journal, now)
         _check_chain(journal, at)
+        released = _storage.untold_releases(folder)
+        for name, note in released:
+            _audit.append(journal, at, "journal.released", "technician", {"file": name, "note": note})
         journal.execute("COMMIT")
+        for name, _ in released:
+            _storage.mark_told(folder, name)
     except BaseException:
         if journal.in_transaction:
             journal.execute("ROLLBACK")

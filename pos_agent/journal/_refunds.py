@@ -13,7 +13,7 @@ from pos_agent.domain.refund import RefundRequest, RefundUpdate, money_truth
 from pos_agent.domain.slip import SlipDocument
 from pos_agent.errors import DuplicateRequestError, JournalError
 from pos_agent.journal import _audit, _codec, _jobs, _outbox
-from pos_agent.journal.records import MoneyRow, OutboxStatus, RefundRecord
+from pos_agent.journal.records import MoneyRow, RefundRecord
 from pos_agent.protocol import codec
 from pos_agent.protocol.messages import (
     MessageKind,
@@ -27,6 +27,9 @@ _SELECT: Final = """SELECT request, latest, was_send_attempted, is_stored, withd
   SELECT 1 FROM outbox WHERE outbox.refund_request_id = refunds.refund_request_id AND outbox.status = 'held')
   FROM refunds """
 
+_OPEN: Final = """WHERE refund_request_id IN (
+  SELECT refund_request_id FROM outbox INDEXED BY outbox_open WHERE status IN ('queued', 'sent')
+  UNION SELECT refund_request_id FROM outbox INDEXED BY outbox_held WHERE status = 'held') """
 #: Everything that a commit must know, in one statement: each costs as much as the row that it reads.
 _BEFORE: Final = """SELECT (SELECT request FROM refunds WHERE refund_request_id = ?),
   (SELECT value FROM meta WHERE key = 'last_seq'), (SELECT value FROM meta WHERE key = 'draft_generation')"""
@@ -192,27 +195,29 @@ def by_reference(connection: sqlite3.Connection, value: str) -> list[RefundRecor
     return [_record(row) for row in connection.execute(_SELECT + "WHERE reference = ? ORDER BY seq DESC", (value,))]
 
 
-def money(connection: sqlite3.Connection, *, with_acked: bool) -> list[MoneyRow]:
-    """Return one row a request; see `Journal.money_rows`."""
-    found = []
-    for record in map(_record, connection.execute(_SELECT + "ORDER BY seq")):
-        request = record.request
-        row = _outbox.worst(connection, request.refund_request_id)
-        if row.status is OutboxStatus.ACKED and not with_acked:
-            continue
-        truth = money_truth(
-            update=record.update, was_send_attempted=record.was_send_attempted, is_back_office_present=False
-        )
-        found.append(
-            MoneyRow(
-                refund_request_id=request.refund_request_id,
-                created_at=request.created_at,
-                amount_minor=request.amount_minor,
-                state=record.state,
-                status=row.status,
-                money=truth.moved,
-                attempts=row.attempts,
-                cause=row.cause,
-            )
-        )
-    return found
+def money(connection: sqlite3.Connection, *, with_acked: bool, limit: int) -> list[MoneyRow]:
+    """Return one row a request; see `Journal.money_rows`.
+
+    Without the acknowledged ones it starts at the open rows, so that history costs nothing.
+    """
+    where = "" if with_acked else _OPEN
+    rows = connection.execute(_SELECT + where + "ORDER BY seq LIMIT ?", (limit,)).fetchall()
+    return [_money_row(connection, _record(values)) for values in rows]
+
+
+def _money_row(connection: sqlite3.Connection, record: RefundRecord) -> MoneyRow:
+    request = record.request
+    row = _outbox.worst(connection, request.refund_request_id)
+    truth = money_truth(
+        update=record.update, was_send_attempted=record.was_send_attempted, is_back_office_present=False
+    )
+    return MoneyRow(
+        refund_request_id=request.refund_request_id,
+        created_at=request.created_at,
+        amount_minor=request.amount_minor,
+        state=record.state,
+        status=row.status,
+        money=truth.moved,
+        attempts=row.attempts,
+        cause=row.cause,
+    )

@@ -103,6 +103,9 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open a database with the pragmas of D6; belongs to the calling thread."""
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, cached_statements=256)
     try:
+        if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
+            # An older journal keeps its free pages and uses them again; a damaged one is not written to.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")

@@ -1,5 +1,6 @@
 """Where the journal lies: is it real storage, who owns it, what was set aside."""
 
+import errno
 import fcntl
 import logging
 import os
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pos_agent.errors import JournalCorruptError, JournalError, JournalFullError
+from pos_agent.journal._errors import CODE_FULL, CODE_READ_ONLY, CODE_VOLATILE
 
 _log = logging.getLogger(__name__)
 JOURNAL_FILE: Final = "journal.db"
@@ -15,7 +17,9 @@ DRAFT_FILE: Final = "draft.db"
 _LOCK_FILE: Final = "journal.lock"
 _SET_ASIDE: Final = "journal.corrupt-"
 _RELEASED: Final = ".released"
+_DAMAGED: Final = "journal.damaged"
 ALLOW_VOLATILE: Final = "POS_AGENT_ALLOW_VOLATILE"
+_CODES: Final = {errno.ENOSPC: CODE_FULL, errno.EDQUOT: CODE_FULL, errno.EROFS: CODE_READ_ONLY}
 #: File systems that forget what they acknowledged as flushed (field.md 5).
 _VOLATILE: Final = frozenset({"tmpfs", "ramfs", "overlay"})
 
@@ -41,7 +45,15 @@ def refuse_volatile(folder: Path) -> None:
         return
     kind = file_system_type(folder, Path("/proc/self/mountinfo").read_text())
     if kind in _VOLATILE:
-        raise JournalError(f"journal folder {folder} is on {kind}: it would forget requests at power-off")
+        raise JournalError(
+            f"journal folder {folder} is on {kind}: it would forget requests at power-off", code=CODE_VOLATILE
+        )
+
+
+def refused(what: str, error: OSError) -> JournalFullError:
+    """Return the journal's own error for one of the operating system's."""
+    code = _CODES.get(error.errno or 0, JournalFullError.code)
+    return JournalFullError(f"{what}: {error}", code=code)
 
 
 def make_folder(folder: Path) -> None:
@@ -49,7 +61,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise JournalFullError(f"journal folder: {error}") from error
+        raise refused("journal folder", error) from error
 
 
 def lock(folder: Path) -> int:
@@ -61,7 +73,7 @@ def lock(folder: Path) -> int:
     try:
         descriptor = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise JournalFullError(f"journal lock: {error}") from error
+        raise refused("journal lock", error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -72,9 +84,8 @@ def lock(folder: Path) -> int:
 
 def refuse_after_set_aside(folder: Path) -> None:
     """Raise JournalCorruptError while a damaged journal waits for a person: nothing is recreated over it."""
-    for path in sorted(folder.glob(f"{_SET_ASIDE}*.db")):
-        if not path.with_name(path.name + _RELEASED).exists():
-            raise JournalCorruptError(f"damaged journal {path.name} waits; unsent requests may be in it")
+    for path in waiting_set_aside(folder):
+        raise JournalCorruptError(f"damaged journal {path.name} waits; unsent requests may be in it")
 
 
 def set_aside(folder: Path, at: datetime) -> Path:
@@ -92,12 +103,53 @@ def set_aside(folder: Path, at: datetime) -> Path:
     return target
 
 
-def release_set_aside(folder: Path) -> int:
-    """A person has dealt with the damaged journals: allow a new one; return how many were released."""
-    count = 0
-    for path in folder.glob(f"{_SET_ASIDE}*.db"):
+def waiting_set_aside(folder: Path) -> list[Path]:
+    """Return the damaged journals that nobody has dealt with."""
+    found = sorted(folder.glob(f"{_SET_ASIDE}*.db"))
+    return [path for path in found if not path.with_name(path.name + _RELEASED).exists()]
+
+
+def release_set_aside(folder: Path, note: str = "") -> list[str]:
+    """Somebody has dealt with the damaged journals: allow a new one; return their names. They are kept.
+
+    Args:
+        folder: Of the journal.
+        note: Who and why; kept beside each, and told to the audit chain of the next journal.
+    """
+    released = []
+    for path in waiting_set_aside(folder):
         marker = path.with_name(path.name + _RELEASED)
-        if not marker.exists():
-            marker.touch()
-            count += 1
-    return count
+        with marker.open("w", encoding="utf-8") as file:
+            file.write(note)
+            file.flush()
+            os.fsync(file.fileno())
+        released.append(path.name)
+    return released
+
+
+def untold_releases(folder: Path) -> list[tuple[str, str]]:
+    """Return (name, note) of releases that no audit chain has heard of."""
+    markers = sorted(folder.glob(f"{_SET_ASIDE}*{_RELEASED}"))
+    return [(path.name.removesuffix(_RELEASED), path.read_text("utf-8")) for path in markers if path.stat().st_size]
+
+
+def mark_told(folder: Path, name: str) -> None:
+    """The release of a damaged journal stands in the audit chain."""
+    (folder / (name + _RELEASED)).write_bytes(b"")
+
+
+def mark_damaged(folder: Path) -> None:
+    """Let the next start read every page, however large the journal is."""
+    try:
+        (folder / _DAMAGED).touch()
+    except OSError as error:
+        _log.error("journal damage not marked error=%s", error)
+
+
+def take_damage_mark(folder: Path) -> bool:
+    """Return whether `mark_damaged` was called since; forget it."""
+    try:
+        (folder / _DAMAGED).unlink()
+    except OSError:
+        return False
+    return True

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Protocol, TypeVar
 
-from pos_agent.errors import JournalError, PosAgentError
+from pos_agent.errors import JournalCorruptError, JournalError, JournalFullError, PosAgentError
 from pos_agent.journal import _errors
+from pos_agent.journal._reserve import Reserve
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -37,10 +38,28 @@ class Mode(Enum):
 
 @dataclass(slots=True)
 class Databases:
-    """The open connections; used on the writer thread only."""
+    """The open connections; used on the writer thread only.
+
+    Attributes:
+        reserve: Room to finish what was begun on a full disk; None beside a daemon.
+        is_unchecked: The stop before was not clean and the file too large to be read before the menu comes up.
+        trouble: Code of the newest refusal of the disk; a write that succeeds ends it, damage stays.
+    """
 
     journal: sqlite3.Connection
     draft: sqlite3.Connection
+    reserve: Reserve | None = None
+    is_unchecked: bool = False
+    trouble: str = ""
+
+    def note(self, error: BaseException | None) -> None:
+        """Remember how a write ended."""
+        if isinstance(error, sqlite3.Error):
+            found = _errors.translated(error)
+            if isinstance(found, JournalCorruptError | JournalFullError) and self.trouble != JournalCorruptError.code:
+                self.trouble = found.code
+        elif error is None and self.trouble != JournalCorruptError.code:
+            self.trouble = ""
 
     def close(self) -> None:
         """Fold the WAL back and close."""
@@ -94,6 +113,10 @@ class Writer:
         self._queue.put(job)
         result: _T = await job.future
         return result
+
+    def has_work(self) -> bool:
+        """Return True if something waits for the thread; what can be put off ends then."""
+        return not self._queue.empty()
 
     async def stop(self) -> None:
         """Run what is queued, close the databases, end the thread."""
@@ -189,14 +212,24 @@ def _transact_together(databases: Databases, group: list[_Job]) -> None:
             journal.execute("SAVEPOINT job")
             _run(databases, job)
             if job.error is not None:
-                if not journal.in_transaction:
+                if not journal.in_transaction or _errors.is_storage_error(job.error):
                     raise sqlite3.OperationalError("transaction was rolled back by the database")
                 journal.execute("ROLLBACK TO job")
             journal.execute("RELEASE job")
     journal.execute("COMMIT")
+    databases.note(None)
 
 
 def _transact_alone(databases: Databases, job: _Job) -> None:
+    """Run one operation in its own transaction; on a full disk once more with the room of the reserve."""
+    _transact(databases, job)
+    if _errors.is_storage_error(job.error) and databases.reserve is not None and databases.reserve.give_back():
+        _transact(databases, job)
+    if job.mode is Mode.WRITE or job.error is not None:
+        databases.note(job.error)
+
+
+def _transact(databases: Databases, job: _Job) -> None:
     job.result, job.error = None, None
     journal = databases.journal
     try:

@@ -116,6 +116,22 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     context: bytes
 
 
+class Purged(msgspec.Struct, frozen=True, kw_only=True):
+    """What one call of `Journal.purge` did.
+
+    Attributes:
+        requests: Removed with their rows.
+        audit_lines: Removed from the beginning of the chain.
+        last_seq: Where the next call goes on.
+        is_done: Nothing more is old enough.
+    """
+
+    requests: int
+    audit_lines: int
+    last_seq: int
+    is_done: bool
+
+
 class MoneyRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of `pos-agent outbox list`."""
 

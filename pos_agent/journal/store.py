@@ -13,13 +13,12 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from pos_agent.domain.clock import Clock
 from pos_agent.domain.refund import RefundRequest, RefundUpdate
 from pos_agent.domain.shift import ShiftFacts
 from pos_agent.domain.slip import PrintOutcome, SlipDocument, SlipKind
-from pos_agent.errors import JournalFullError
 from pos_agent.journal import (
     _audit,
     _backoffice,
@@ -33,6 +32,7 @@ from pos_agent.journal import (
     _storage,
 )
 from pos_agent.journal._people import PoweredOnTime
+from pos_agent.journal._upkeep import Upkeep
 from pos_agent.journal._writer import Mode, Writer
 from pos_agent.journal.records import (
     Draft,
@@ -48,8 +48,6 @@ from pos_agent.protocol.messages import AppAckMessage, SyncItem, SyncReplyMessag
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 _Sql = Callable[Concatenate[sqlite3.Connection, _P], _T]
-#: Below this the menu takes no refund (trust.md 25).
-LEAST_FREE_BYTES: Final = 16 << 20
 
 
 class Signal:
@@ -74,6 +72,7 @@ class Journal:
     Attributes:
         outbox_changed: Set after a commit that added or released an outbox row.
         print_jobs_changed: Set after a commit that added a print job.
+        upkeep: Free space, retention, deferred checks.
     """
 
     outbox_changed: Signal
@@ -82,11 +81,11 @@ class Journal:
     def __init__(self, folder: Path, *, clock: Clock, boot_id: str, lock: int) -> None:
         self.outbox_changed = Signal()
         self.print_jobs_changed = Signal()
-        self._folder = folder
         self._clock = clock
         self._boot_id = boot_id
         self._lock = lock
         self._writer = Writer()
+        self.upkeep = Upkeep(self._writer, folder, clock)
 
     @classmethod
     async def open(
@@ -132,16 +131,6 @@ class Journal:
     async def ping(self) -> None:
         """Return when the writer thread answers; for the watchdog (field.md 7)."""
         await self._writer.run(lambda _: None, Mode.NOTHING)
-
-    def check_space(self) -> None:
-        """Raise JournalFullError if the disk is so full that no refund may be started (trust.md 25)."""
-        try:
-            found = os.statvfs(self._folder)
-        except OSError as error:
-            raise JournalFullError(f"journal folder: {error}") from error
-        free = found.f_bavail * found.f_frsize
-        if free < LEAST_FREE_BYTES:
-            raise JournalFullError(f"free_bytes={free}, least {LEAST_FREE_BYTES}")
 
     async def _read(self, sql: "_Sql[_P, _T]", *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return await self._writer.run(lambda databases: sql(databases.journal, *args, **kwargs), Mode.READ)
@@ -226,9 +215,14 @@ class Journal:
         """Return all rows that are not acked."""
         return await self._read(_outbox.open_rows)
 
-    async def money_rows(self, *, with_acked: bool) -> list[MoneyRow]:
-        """Return one row a request for `pos-agent outbox list`; "money" claims nothing beyond I9 with the link down."""
-        return await self._read(_refunds.money, with_acked=with_acked)
+    async def money_rows(self, *, with_acked: bool, limit: int = -1) -> list[MoneyRow]:
+        """Return one row a request for `pos-agent outbox list`; "money" claims nothing beyond I9 with the link down.
+
+        Args:
+            with_acked: Also those that the back office has acknowledged.
+            limit: At most so many, the oldest first; below 0 = all.
+        """
+        return await self._read(_refunds.money, with_acked=with_acked, limit=limit)
 
     async def release_held(self, *, refund_request_id: str | None = None) -> int:
         """Offer held rows again (new epoch, new version, or by hand); return how many."""
@@ -345,13 +339,15 @@ class Journal:
         """Append a line to the hash chain (I6); return the new head."""
         return await self._write(_audit.append, self._clock.now(), event, actor, data)
 
-    async def audit_verify(self) -> tuple[int, str]:
+    async def audit_verify(self, check_signature: Callable[[bytes, str], bool] | None = None) -> tuple[int, str]:
         """Check the whole chain and every request against it; return (lines, head).
 
+        Args:
+            check_signature: Whether a signature over a statement is this terminal's; None = purges are not checked.
         Raises:
             JournalCorruptError: Names the first line or request that differs.
         """
-        return await self._read(_audit.verify_all)
+        return await self._read(_audit.verify_all, check_signature)
 
     async def audit_head(self) -> tuple[int, str]:
         """Return (number of the last audit line, its head)."""

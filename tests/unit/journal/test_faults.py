@@ -94,7 +94,7 @@ async def test_corrupt_journal_is_set_aside_and_never_recreated(tmp_path: Path, 
         assert not path.exists()
     [aside] = tmp_path.glob("journal.corrupt-*.db")
     assert aside.read_bytes() == bytes(content)
-    assert _storage.release_set_aside(tmp_path) == 1
+    assert _storage.release_set_aside(tmp_path) == [aside.name]
     journal = await open_journal(tmp_path, clock)
     assert await journal.newest_refunds(1) == []
     await journal.close()
