@@ -13,6 +13,8 @@ from enum import StrEnum
 
 import msgspec
 
+from pos_agent.domain.pay_codes import may_be_cut_off
+
 #: 7089 digits fit into the largest QR code.
 MAX_FRAME_BYTES = 8192
 #: Nothing shorter is a number that a shop prints; noise is.
@@ -22,6 +24,8 @@ UNTERMINATED_GAP_S = 0.5
 #: That many cut-off frames in a row mean that the scanner was set to "no suffix" meanwhile.
 _RELEARN_AFTER = 2
 _PARITY_MIN_BYTES = 6
+#: A head of a payment code is never longer, with prefix and AIM identifier.
+_MAX_HEAD_BYTES = 32
 
 _STX = 0x02
 _TERMINATORS = re.compile(rb"[\r\n\x00\x03]")
@@ -44,6 +48,8 @@ class Garble(StrEnum):
     CONTROL_BYTES = "control_bytes"
     PARITY = "parity"
     NO_READ = "no_read"
+    CHECKSUM = "checksum"
+    NOISE = "noise"
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -99,10 +105,12 @@ class ScanFramer:
     def gap_s(self) -> float:
         """Return how long silence must last to mean something.
 
-        Until a scanner is known to send no suffix it gets longer: half a payment code must never pass for a whole
-        number of something else.
+        Until a scanner is known to send no suffix it gets longer, and so it does while the head of a payment code may
+        be all that came: half of one must never pass for a whole number of something else (ADR 0015).
         """
-        return self._idle_gap_s if self._ends_by_silence else max(UNTERMINATED_GAP_S, self._idle_gap_s)
+        if self._ends_by_silence and not self._may_be_cut_off():
+            return self._idle_gap_s
+        return max(UNTERMINATED_GAP_S, self._idle_gap_s)
 
     def feed(self, data: bytes) -> list[Frame | Garbled]:
         """Take bytes as they come and return what they complete, in order."""
@@ -132,6 +140,13 @@ class ScanFramer:
             self._has_suffix = False
             self._ends_by_silence = True
         return [Garbled(Garble.UNTERMINATED, len(data))]
+
+    def start(self) -> list[Frame | Garbled]:
+        """Send nothing: plain text is one way."""
+        return []
+
+    def _may_be_cut_off(self) -> bool:
+        return len(self._buffer) <= _MAX_HEAD_BYTES and may_be_cut_off(self._buffer.decode("latin-1"))
 
     def _append(self, data: bytes) -> list[Frame | Garbled]:
         if self._is_skipping or not data:

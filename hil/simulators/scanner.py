@@ -23,6 +23,11 @@ class SimScanner:
         self._random = random.Random(seed)
 
     @property
+    def port(self) -> SerialPort:
+        """Return the port, to plug and to unplug."""
+        return self._port
+
+    @property
     def path(self) -> Path:
         """Return the symlink that the terminal opens."""
         return self._port.path

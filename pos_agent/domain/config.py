@@ -77,6 +77,8 @@ class ScannerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     Attributes:
         path: Device node, best ``/dev/serial/by-id/…``; empty = no scanner.
         baud: Ignored by USB CDC scanners.
+        protocol: ``plain`` (text and a suffix), ``ack_nak`` (the same, acknowledged), ``ssi`` (Zebra SSI packets) or
+            ``grow`` (Grow GM65 and GM8xx with heartbeat).
         suffix: ``any`` (CR, LF, CRLF, NUL, ETX end a frame) or ``idle`` (only silence does).
         idle_gap_ms: Silence that ends a frame without suffix.
         reread_window_ms: The same data again within this time is dropped and counted.
@@ -84,6 +86,7 @@ class ScannerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     path: str = ""
     baud: int = 9600
+    protocol: str = "plain"
     suffix: str = "any"
     idle_gap_ms: int = 50
     reread_window_ms: int = 700
@@ -93,14 +96,23 @@ class PrinterConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The ESC/POS receipt printer.
 
     Attributes:
-        usb: ``VID:PID`` or ``VID:PID:SERIAL`` in hex; empty = no printer.
+        link: How it is connected: ``usb`` (by its id: usblp where the kernel has bound it, else libusb), ``libusb``,
+            ``usblp``, ``serial`` or ``tcp``.
+        usb: ``VID:PID`` or ``VID:PID:SERIAL`` in hex, for ``usb`` and ``libusb``; empty = no printer.
+        path: Device node for ``usblp`` and ``serial``, ``host:port`` for ``tcp`` (9100 if left out); empty = no printer.
+        baud: For ``serial``.
+        flow: For ``serial``, as the printer's switches say: ``rtscts``, ``xonxoff``, ``dsrdtr`` or ``none``.
         profile: Name of a file in config/devices without its ending.
         text_mode: Overrides the profile: ``codepage``, ``gb18030`` or ``raster``; empty = as the profile says.
         tier: Highest completion tier to claim, if the profile's model proves it: ``sent``, ``sent_clean``,
             ``processed`` or ``confirmed`` (D13).
     """
 
+    link: str = "usb"
     usb: str = ""
+    path: str = ""
+    baud: int = 19_200
+    flow: str = "dsrdtr"
     profile: str = "generic-80mm"
     text_mode: str = ""
     tier: str = "confirmed"
@@ -122,13 +134,16 @@ class DisplayConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A display.
 
     Attributes:
-        driver: ``ansi``, ``serial`` (20×4, Epson commands) or ``none``; customer displays: ``epson``, ``cd5220``,
-            ``none``.
-        path: Terminal or serial device node.
+        driver: ``framebuffer`` (HDMI and DSI panels), ``ansi`` (terminals), ``serial`` (20×4, Epson commands) or
+            ``none``; customer displays: ``epson``, ``cd5220``, ``led8``, ``none``.
+        path: Framebuffer, terminal or serial device node.
         columns: Cells a line.
         rows: Lines.
         baud: For serial displays.
         encoding: For serial displays that have Han glyphs: ``gb18030``; else ``ascii``.
+        rotate: For framebuffers: degrees by which the picture is turned clockwise: 0, 90, 180 or 270.
+        console: For framebuffers: the terminal whose text would cover the menu, such as ``/dev/tty1``; empty = none.
+        geometry: For a plain file as framebuffer only (bench, tests): ``WIDTHxHEIGHTxBITS``, such as ``800x480x16``.
     """
 
     driver: str = "none"
@@ -137,6 +152,9 @@ class DisplayConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     rows: int = 12
     baud: int = 9600
     encoding: str = "gb18030"
+    rotate: int = 0
+    console: str = ""
+    geometry: str = ""
 
 
 class DevicesConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -14,6 +14,8 @@ from pathlib import Path
 import pyte
 
 from drivers.display.ansi import AnsiDialect
+from drivers.display.framebuffer import FramebufferDisplay
+from drivers.display.framebuffer_port import FramebufferPort
 from drivers.display.line_display import CellDisplay
 from drivers.display.serial_vfd import EpsonDialect
 from drivers.keypad.evdev_keypad import EvdevKeypad
@@ -25,6 +27,7 @@ from drivers.scanner.serial_scanner import SerialScanner
 from pos_agent.devices.interfaces import Device, LineDisplay, POSKeyboard, POSPrinter, Scanner
 from pos_agent.domain.config import KeypadConfig, ScannerConfig
 from pos_agent.domain.events import DeviceName, Event, Key
+from tests.fakes.cell_reader import read_cells
 from tests.fakes.devices import FakeDisplay, FakeKeypad, FakePrinter, FakeScanner
 
 KEYMAP = Path(__file__).parents[2] / "config" / "keymaps" / "usb-numpad.toml"
@@ -218,6 +221,25 @@ class AnsiDisplayRig(DisplayRig):
     def lines(self) -> list[str]:
         self._stream.feed(self.pty.read_all())
         return ["".join(self.screen.buffer[row][column].data for column in range(20)).rstrip() for row in range(4)]
+
+
+class FramebufferDisplayRig(DisplayRig):
+    """The framebuffer on a plain file, its dots read back by comparing each cell with the glyphs of the font file."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.path = folder / "fb0"
+        port = FramebufferPort(str(self.path), geometry="320x128x16")
+        self.device = FramebufferDisplay(DeviceName.OPERATOR_DISPLAY, port=port, size=(20, 4), opener=Opener())
+
+    def plug(self) -> None:
+        self.path.write_bytes(bytes(320 * 128 * 2))
+
+    def unplug(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+    def lines(self) -> list[str]:
+        return read_cells(self.path.read_bytes()[::2], width=320, size=(20, 4), cell=(16, 32))
 
 
 class EpsonDisplayRig(DisplayRig):
