@@ -120,6 +120,18 @@ def _ansi(name: DeviceName, config: DisplayConfig, opener: Opener) -> LineDispla
     return CellDisplay(name, port=port, dialect=dialect, size=(config.columns, config.rows), opener=opener)
 
 
+def _framebuffer(name: DeviceName, config: DisplayConfig, opener: Opener) -> LineDisplay:
+    from drivers.display.framebuffer import FramebufferDisplay  # noqa: PLC0415 - only what is configured
+    from drivers.display.framebuffer_port import FramebufferPort  # noqa: PLC0415 - see above
+
+    if config.rotate not in (0, 90, 180, 270):
+        key = f"devices.{name}.rotate"
+        raise ConfigValueError(f"cannot rotate by {config.rotate}", key=key, origin="config", hint="0, 90, 180 or 270")
+    port = FramebufferPort(config.path, console=config.console, geometry=config.geometry)
+    size = (config.columns, config.rows)
+    return FramebufferDisplay(name, port=port, size=size, opener=opener, rotate=config.rotate)
+
+
 def _serial(name: DeviceName, config: DisplayConfig, opener: Opener) -> LineDisplay:
     from drivers.display.line_display import CellDisplay  # noqa: PLC0415 - only what is configured
     from drivers.display.serial_vfd import Cd5220Dialect, EpsonDialect  # noqa: PLC0415 - see above
@@ -140,6 +152,7 @@ def _serial(name: DeviceName, config: DisplayConfig, opener: Opener) -> LineDisp
 
 
 _DISPLAYS: dict[str, Callable[[DeviceName, DisplayConfig, Opener], LineDisplay]] = {
+    "framebuffer": _framebuffer,
     "ansi": _ansi,
     "serial": _serial,
     "epson": _serial,

@@ -10,7 +10,7 @@ from tests.contract import rigs
 
 _SCANNERS = [rigs.FakeScannerRig, rigs.SerialScannerRig]
 _KEYPADS = [rigs.FakeKeypadRig, rigs.EvdevKeypadRig]
-_DISPLAYS = [rigs.FakeDisplayRig, rigs.AnsiDisplayRig, rigs.EpsonDisplayRig]
+_DISPLAYS = [rigs.FakeDisplayRig, rigs.AnsiDisplayRig, rigs.FramebufferDisplayRig, rigs.EpsonDisplayRig]
 _PRINTERS = [rigs.FakePrinterRig]
 
 

@@ -67,7 +67,7 @@ def test_registry_knows_every_documented_display(driver: str) -> None:
 def test_registry_unknown_display_driver_is_refused_with_the_known_ones() -> None:
     config = DevicesConfig(operator_display=DisplayConfig(driver="anis", path="/dev/tty1"))
 
-    with pytest.raises(ConfigValueError, match="one of ansi, serial, epson, cd5220, none"):
+    with pytest.raises(ConfigValueError, match="one of framebuffer, ansi, serial, epson, cd5220, none"):
         build_devices(config, sink=_sink, find_data=_find_data)
 
 

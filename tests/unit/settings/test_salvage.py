@@ -32,7 +32,7 @@ def test_salvage_drops_the_bad_key_and_keeps_the_display(tmp_path: Path, old: st
     text = SHIPPED.read_text(encoding="utf-8")
     assert old in text
     config = salvage_config(write(tmp_path, text.replace(old, new)))
-    assert config.devices.operator_display.path == "/dev/tty1"
+    assert config.devices.operator_display.path == "/dev/fb0"
     assert config.devices.keypad.path.endswith("event-kbd")
 
 
