@@ -52,7 +52,7 @@ def build_devices(
     opener = Opener()
     return DeviceSet(
         scanner=_scanner(config.scanner, sink, opener),
-        printer=_printer(config.printer, sink, find_data, allow_backend_override),
+        printer=_printer(config.printer, sink, opener, find_data, allow_backend_override),
         keypad=_keypad(config.keypad, sink, opener, find_data),
         operator_display=_display(DeviceName.OPERATOR_DISPLAY, config.operator_display, opener),
         customer_display=_display(DeviceName.CUSTOMER_DISPLAY, config.customer_display, opener),
@@ -68,14 +68,20 @@ def _scanner(config: ScannerConfig, sink: EventSink, opener: Opener) -> Scanner 
 
 
 def _printer(
-    config: PrinterConfig, sink: EventSink, find_data: FindData, allow_backend_override: bool
+    config: PrinterConfig, sink: EventSink, opener: Opener, find_data: FindData, allow_backend_override: bool
 ) -> POSPrinter | None:
-    if not config.usb:
+    if not (config.usb if config.link in ("usb", "libusb") else config.path):
         return None
-    from drivers.escpos.printer import build  # noqa: PLC0415 - only what is configured
+    from drivers.escpos.build import build  # noqa: PLC0415 - only what is configured
 
     profile_path = find_data(f"devices/{config.profile}.toml")
-    return build(config, sink=sink, profile_path=profile_path, allow_backend_override=allow_backend_override)
+    return build(
+        config,
+        sink=sink,
+        opener=opener,
+        profile_path=profile_path,
+        allow_backend_override=allow_backend_override,
+    )
 
 
 def _keypad(config: KeypadConfig, sink: EventSink, opener: Opener, find_data: FindData) -> POSKeyboard | None:

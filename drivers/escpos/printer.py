@@ -8,22 +8,18 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 
 from drivers.escpos.encoder import encode
 from drivers.escpos.job import WATCH_S, Job, raise_unless_ready
 from drivers.escpos.link import PrinterLink
-from drivers.escpos.profile import Profile, parse_profile
+from drivers.escpos.profile import Profile
 from drivers.escpos.proof import Ladder
 from drivers.escpos.raster import LineRasterizer, can_draw_qr
 from drivers.escpos.status_watch import StatusWatch
-from drivers.links.usb_bulk import UsbBulkLink
-from drivers.links.usb_device import parse_usb_address
 from pos_agent.devices.interfaces import EventSink, PrinterStatus, PrintReport
-from pos_agent.domain.config import PrinterConfig
 from pos_agent.domain.events import DeviceName
 from pos_agent.domain.slip import SlipDocument
-from pos_agent.errors import ConfigFileError, DeviceError, OfflineError
+from pos_agent.errors import DeviceError, OfflineError
 
 _LOG = logging.getLogger(__name__)
 #: How often a printer that waits for a person is asked again.
@@ -150,34 +146,3 @@ class EscposPrinter:
         if report.was_interrupted:
             self._counters["ReceiptJobInterruptedCount"] += 1
         return report
-
-
-def build(config: PrinterConfig, *, sink: EventSink, profile_path: Path, allow_backend_override: bool) -> EscposPrinter:
-    """Make the printer that the config names; nothing is opened.
-
-    Args:
-        config: With `usb` set.
-        sink: Gets the printer's events.
-        profile_path: The profile's file in config/devices.
-        allow_backend_override: False in production.
-    Raises:
-        ConfigError: The profile is missing or wrong; the USB id is
-            malformed; a backend is named in production.
-    """
-    try:
-        text = profile_path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigFileError(f"printer profile {profile_path}: {error}") from error
-    profile = parse_profile(text, profile_id=profile_path.stem, text_mode=config.text_mode, tier=config.tier)
-    printer: EscposPrinter
-
-    def on_idle(port_status: int | None, data: bytes) -> None:
-        printer.take_idle(port_status, data)
-
-    link = UsbBulkLink(
-        parse_usb_address(config.usb, interface=profile.interface),
-        on_idle=on_idle,
-        allow_backend_override=allow_backend_override,
-    )
-    printer = EscposPrinter(profile, link, sink=sink)
-    return printer

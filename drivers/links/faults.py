@@ -6,6 +6,8 @@ import os
 from pos_agent.errors import ClaimedError, DeviceError, FailureError, NoHardwareError, OfflineError
 
 _GONE = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.ENOTDIR})
+#: A network printer that is off, away, or serves another host.
+_UNREACHABLE = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EHOSTDOWN})
 _HELD = frozenset({errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
 
@@ -14,7 +16,7 @@ def open_error(device: str, path: str, error: OSError) -> DeviceError:
     """Return the device error for an `OSError` while opening `path`."""
     reason = os.strerror(error.errno) if error.errno else str(error)
     message = f"cannot open {path}: {reason}"
-    if error.errno in _GONE:
+    if error.errno in _GONE | _UNREACHABLE:
         return NoHardwareError(device, message)
     if error.errno in _HELD:
         return ClaimedError(device, f"{message}; another process holds it")

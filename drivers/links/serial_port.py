@@ -14,11 +14,18 @@ _DRAIN_STEP_S = 0.01
 
 
 class SerialPort:
-    """8 data bits, no parity, 1 stop bit, no flow control, exclusive."""
+    """8 data bits, no parity, 1 stop bit, exclusive.
 
-    def __init__(self, path: str, *, baud: int) -> None:
+    Args:
+        path: The node.
+        baud: Bits a second.
+        flow: ``rtscts`` or ``xonxoff`` by the kernel; anything else = none.
+    """
+
+    def __init__(self, path: str, *, baud: int, flow: str = "none") -> None:
         self._path = path
         self._baud = baud
+        self._flow = flow
 
     @property
     def path(self) -> str:
@@ -29,7 +36,14 @@ class SerialPort:
         """Open with both locks: pyserial's flock against programs that ask, TIOCEXCL against those that do not."""
         import serial  # noqa: PLC0415 - 12 ms and 3 MB that a till without serial devices does not pay
 
-        port = serial.Serial(self._path, self._baud, timeout=0, exclusive=True)
+        port = serial.Serial(
+            self._path,
+            self._baud,
+            timeout=0,
+            exclusive=True,
+            rtscts=self._flow == "rtscts",
+            xonxoff=self._flow == "xonxoff",
+        )
         try:
             # A duplicate keeps the open file with its lock and settings; pyserial's object has four more descriptors.
             fd = os.dup(port.fileno())

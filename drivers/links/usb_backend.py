@@ -13,6 +13,11 @@ from pos_agent.errors import ConfigValueError
 VARIABLE = "POS_AGENT_USB_BACKEND"
 
 
+def is_overridden() -> bool:
+    """Return whether the environment names a backend."""
+    return bool(os.environ.get(VARIABLE))
+
+
 def check_override(*, is_allowed: bool) -> None:
     """Refuse a backend override where it is not allowed.
 

@@ -207,6 +207,17 @@ class PrintingConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     copies_customer: int = 1
 
 
+class JournalConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What this till keeps.
+
+    Attributes:
+        retention_days: Closed requests older than this leave the journal, at least 90; 0 = never. The back office keeps
+            its own record.
+    """
+
+    retention_days: int = 730
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The whole configuration of one terminal."""
 
@@ -216,3 +227,4 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     devices: DevicesConfig = msgspec.field(default_factory=DevicesConfig)
     policy: PolicyConfig = msgspec.field(default_factory=PolicyConfig)
     printing: PrintingConfig = msgspec.field(default_factory=PrintingConfig)
+    journal: JournalConfig = msgspec.field(default_factory=JournalConfig)

@@ -196,6 +196,10 @@ def _check_meaning(config: Config, origins: Mapping[str, str]) -> None:
         fail("printing.result_slip", "is not known", "use window, always, ask or never")
     if config.devices.printer.tier not in ("sent", "sent_clean", "processed", "confirmed"):
         fail("devices.printer.tier", "is not known", "use sent, sent_clean, processed or confirmed")
+    if config.devices.printer.link not in ("usb", "libusb", "usblp", "serial", "tcp"):
+        fail("devices.printer.link", "is not known", "use usb, libusb, usblp, serial or tcp")
+    if config.devices.printer.flow not in ("none", "rtscts", "xonxoff", "dsrdtr"):
+        fail("devices.printer.flow", "is not known", "use rtscts, xonxoff, dsrdtr or none")
 
 
 def _check_broker(config: Config, fail: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from drivers.escpos.printer import build
+from drivers.escpos.build import build
 from pos_agent.app.clock import SystemClock
 from pos_agent.domain.config import PolicyConfig, PrinterConfig, PrintingConfig, TerminalConfig
 from pos_agent.domain.events import Event, PrintJobEnded

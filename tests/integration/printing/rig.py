@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from drivers.escpos.printer import EscposPrinter, build
+from drivers.escpos.build import build
+from drivers.escpos.printer import EscposPrinter
 from drivers.links.usb_backend import VARIABLE
 from hil.simulators.printer import PrinterSpec, SimPrinter
 from pos_agent.devices.supervisor import DeviceSupervisor

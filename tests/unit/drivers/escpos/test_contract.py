@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.escpos.printer import build
+from drivers.escpos.build import build
 from drivers.links.usb_backend import VARIABLE
 from pos_agent.domain.config import PrinterConfig
 from tests.contract.rigs import PrinterRig

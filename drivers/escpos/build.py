@@ -1,0 +1,90 @@
+"""From configuration to a printer: profile and link; nothing is opened."""
+
+from pathlib import Path
+
+from drivers.escpos.link import PrinterLink
+from drivers.escpos.printer import EscposPrinter
+from drivers.escpos.profile import Profile, parse_profile
+from drivers.links.fd_printer import IdleListener
+from drivers.links.opener import Opener
+from drivers.links.usb_backend import is_overridden
+from pos_agent.devices.interfaces import EventSink
+from pos_agent.domain.config import PrinterConfig
+from pos_agent.errors import ConfigFileError
+
+
+def build(
+    config: PrinterConfig,
+    *,
+    sink: EventSink,
+    profile_path: Path,
+    allow_backend_override: bool,
+    opener: Opener | None = None,
+) -> EscposPrinter:
+    """Make the printer that the config names; nothing is opened.
+
+    Args:
+        config: With `usb` or `path` set, as its link needs.
+        sink: Gets the printer's events.
+        profile_path: The profile's file in config/devices.
+        allow_backend_override: False in production.
+        opener: Opens and closes what the event loop must not wait for; None = one of its own.
+    Raises:
+        ConfigError: The profile is missing or wrong; the USB id or network address is malformed; a backend is named
+            in production.
+    """
+    profile = _profile(config, profile_path)
+    printer: EscposPrinter
+
+    def on_idle(port_status: int | None, data: bytes) -> None:
+        printer.take_idle(port_status, data)
+
+    link = _link(config, profile, opener or Opener(), on_idle, allow_backend_override)
+    printer = EscposPrinter(profile, link, sink=sink)
+    return printer
+
+
+def _profile(config: PrinterConfig, path: Path) -> Profile:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigFileError(f"printer profile {path}: {error}") from error
+    return parse_profile(text, profile_id=path.stem, text_mode=config.text_mode, tier=config.tier)
+
+
+def _link(
+    config: PrinterConfig, profile: Profile, opener: Opener, on_idle: IdleListener, allow_backend_override: bool
+) -> PrinterLink:
+    match config.link:
+        case "usblp":
+            from drivers.links.fd_printer import FdPrinterLink  # noqa: PLC0415 - only what is configured
+            from drivers.links.usblp_port import UsblpPort  # noqa: PLC0415 - see above
+
+            return FdPrinterLink(UsblpPort(config.path), opener=opener, on_idle=on_idle)
+        case "serial":
+            from drivers.links.fd_printer import FdPrinterLink  # noqa: PLC0415 - only what is configured
+            from drivers.links.serial_printer import SerialPrinterPort  # noqa: PLC0415 - see above
+
+            port = SerialPrinterPort(config.path, baud=config.baud, flow=config.flow)
+            return FdPrinterLink(port, opener=opener, on_idle=on_idle)
+        case "tcp":
+            from drivers.links.tcp_printer import TcpPrinterLink, parse_tcp_address  # noqa: PLC0415 - see above
+
+            return TcpPrinterLink(*parse_tcp_address(config.path), opener=opener, on_idle=on_idle)
+        case _:
+            return _usb_link(config, profile, opener, on_idle, allow_backend_override)
+
+
+def _usb_link(
+    config: PrinterConfig, profile: Profile, opener: Opener, on_idle: IdleListener, allow_backend_override: bool
+) -> PrinterLink:
+    from drivers.links.usb_bulk import UsbBulkLink  # noqa: PLC0415 - only what is configured
+    from drivers.links.usb_device import parse_usb_address  # noqa: PLC0415 - see above
+
+    address = parse_usb_address(config.usb, interface=profile.interface)
+    bulk = UsbBulkLink(address, on_idle=on_idle, allow_backend_override=allow_backend_override)
+    if config.link == "libusb" or is_overridden():
+        return bulk
+    from drivers.links.usb_printer import UsbPrinterLink  # noqa: PLC0415 - see above
+
+    return UsbPrinterLink(address, bulk, opener=opener, on_idle=on_idle)
