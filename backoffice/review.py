@@ -19,6 +19,8 @@ from pos_agent.i18n.backoffice import text
 
 #: Kinds of `Decision` that count as approvals.
 APPROVE = "approve"
+#: Flag of a request whose end a restore has lost, and its till has told on paper.
+TILL_KNOWS_END = "till_knows_end"
 KINDS = ("approve", "reject", "need_info", "release", "retry")
 
 
@@ -227,8 +229,13 @@ def _ask(session: Session, context: Context, actor: Actor, refund: Refund, comma
 
 
 def _release(session: Session, context: Context, actor: Actor, refund: Refund, command: Command) -> None:
-    """Let a held request go on to review: never by its maker (F17)."""
+    """Let a held request go on to review: never by its maker (F17).
+
+    Not one of which its till knows an end: the customer's slip says that nothing comes, and would be made untrue (I9).
+    """
     _require_state(refund, State.HELD)
+    if TILL_KNOWS_END in refund.flags:
+        raise DecisionError("till_knows_end")
     _require(actor, "approver")
     if actor.person_id == refund.maker_person_id:
         raise DecisionError("self_approval", 403)

@@ -8,7 +8,7 @@ from backoffice import audit
 from backoffice.ingest.context import Context
 from backoffice.ledger import Sums, sums
 from backoffice.refunds import is_restoring, request_of, stated_money
-from backoffice.review import Actor, approvers, shown_now
+from backoffice.review import TILL_KNOWS_END, Actor, approvers, shown_now
 from backoffice.rules import has_rank, levels_needed
 from backoffice.states import FINAL, State
 from backoffice.store.schema import (
@@ -218,7 +218,9 @@ def _allowed(refund: Refund, actor: Actor, given: list[str], levels: tuple[str, 
     if is_own and context.config.review.dual_control != "off":
         return []
     if state is State.HELD:
-        return [] if is_own else ["release", "reject"]
+        if is_own:
+            return []
+        return ["reject"] if TILL_KNOWS_END in refund.flags else ["release", "reject"]
     if state is State.NEED_INFO:
         return ["reject"]
     if state is not State.REVIEWING:

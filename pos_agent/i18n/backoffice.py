@@ -182,6 +182,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "error.no_sale": ("查不到原交易,不能同意", "No sale found: cannot approve"),
     "error.over_refundable": ("超过可退金额", "More than is refundable"),
     "error.frozen": ("本单已冻结", "The sale is frozen"),
+    "error.till_knows_end": (
+        "终端已告知顾客结果,只能驳回;要退款请重新申请",
+        "The till has told the customer how it ended: reject it, and make a new request for a refund",
+    ),
     "error.restoring": ("正在从备份恢复,核对完才能处理", "Restoring from a backup: wait until everything is checked"),
     "error.not_found": ("没有这一页", "Not found"),
     "error.csrf": ("页面已过期,请重新打开", "This page has expired: open it again"),

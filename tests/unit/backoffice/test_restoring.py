@@ -249,6 +249,18 @@ async def test_i5_refund_whose_end_only_the_till_knows_is_held(world: World) -> 
     assert "till_knows_end" in {row.name for row in world.rows(EventRow) if row.is_alarm}
 
 
+async def test_i9_refund_whose_end_only_the_till_knows_is_never_paid(world: World) -> None:
+    request_id = world.approved()
+    _restore(world)
+    _sync(world, last_seq=1)
+    _ack(world, request_id, AckStatus.CONFLICT)
+    await _until_done(world)
+    with pytest.raises(DecisionError, match="till_knows_end"):
+        world.decide(request_id, "release")
+    world.decide(request_id, "reject", reason="told by the till")
+    assert world.refund(request_id).state == "rejected"
+
+
 def test_conflict_ack_without_a_restore_holds_nothing(world: World) -> None:
     request_id = world.approved()
     _ack(world, request_id, AckStatus.CONFLICT)
