@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 EXIT_CONFIG = 78
 #: A stop may take this long, then it is a fault.
 STOP_TIMEOUT_S = 5.0
+#: What a serial display of 80 cells at 9600 baud needs to show the last screen (10 bits a byte, commands included).
+LAST_SCREEN_S = 0.15
 
 
 def run_daemon(config_path: Path, *, data_dir: Path | None, log_level: str) -> int:
@@ -94,6 +96,7 @@ class Daemon:
             is_clean = False
             log.critical("task=%s ended", task.get_name(), exc_info=task.exception())
         stopping.cancel()
+        await self._end_workflow(tasks)
         for task in tasks:
             task.cancel()
         _, late = await asyncio.wait([*tasks, stopping], timeout=STOP_TIMEOUT_S)
@@ -101,6 +104,15 @@ class Daemon:
             is_clean = False
             log.error("task=%s did not stop within %s s", task.get_name(), STOP_TIMEOUT_S)
         return is_clean
+
+    @staticmethod
+    async def _end_workflow(tasks: list["asyncio.Task[None]"]) -> None:
+        """End the menu before the devices: what was begun becomes durable, and both displays say that it has ended."""
+        menu = [task for task in tasks if task.get_name() == "workflow"]
+        for task in menu:
+            task.cancel()
+        await asyncio.wait(menu, timeout=STOP_TIMEOUT_S / 2)
+        await asyncio.sleep(LAST_SCREEN_S)
 
     async def _feed_watchdog(self, till: Till) -> None:
         """Feed systemd while the loop turns and the journal thread answers, with ok or with a named error."""

@@ -183,6 +183,12 @@ class CommitFailed(msgspec.Struct, frozen=True):
     code: str
 
 
+class StorageChanged(msgspec.Struct, frozen=True):
+    """The disk of the journal changed: `code` such as ``E-DISK1`` (full), empty = refunds may begin again."""
+
+    code: str
+
+
 class TimerFired(msgspec.Struct, frozen=True):
     """A timer of the workflow ran out. `timer_id` guards against a late one of an earlier state."""
 
@@ -205,5 +211,6 @@ Event = (
     | PinChecked
     | RefundCommitted
     | CommitFailed
+    | StorageChanged
     | TimerFired
 )

@@ -7,6 +7,10 @@ separated by `~~`: the first that fits is shown. Values in braces come from `pos
 from typing import Final
 
 SCREENS_20X4: Final[dict[str, tuple[str, str]]] = {
+    "stopped": (
+        "退款程序已停止\n已保存的不会丢\nRefund till stopped\nSaved requests kept",
+        "Refund till stopped\nSaved requests kept\n退款程序已停止\n已保存的不会丢",
+    ),
     "safe": (
         "暂停退款 {code}\n{sentence}\n请联系技术人员\n{link}\t{time}",
         "NO REFUND {code}\n{sentence}\nCall a technician\n{link}\t{time}",
@@ -151,6 +155,10 @@ SCREENS_20X4: Final[dict[str, tuple[str, str]]] = {
         "本机没有这笔申请\n\n\n{ok}=返回",
         "No such request here\n\n\n{ok}=back",
     ),
+    "status_none_training": (
+        "演示无此申请\n要查真实的申请:\n{fn}0=退出演示\n{ok}=返回",
+        "Not in training\nFor real requests:\n{fn} 0=end training\n{ok}=back",
+    ),
     "withdraw": (
         "撤回这笔申请?\n{amount} 尾{request_tail}~~{amount}\n{state}\n{ok}=撤回 {clr}=返回",
         "Withdraw request?\n{amount_short} ..{request_tail}\n{state}\n{ok}=withdraw {clr}=back",
@@ -168,8 +176,8 @@ SCREENS_20X4: Final[dict[str, tuple[str, str]]] = {
         "Drop this refund?\nNothing was sent\n\n{ok}=drop {clr}=go on",
     ),
     "function": (
-        "1帮助 2最近 3重打印\n4语言 5待传 6政策\n7锁屏 8交班 9维护\n{clr}=返回",
-        "1Help 2Last 3Copy\n4Lang 5Queue 6Policy\n7Lock 8Shift 9Tech\n{clr}=back",
+        "1帮助 2最近 3重打印\n4语言 5待传 6政策\n7锁屏 8交班 9维护\n0{training} {clr}=返回",
+        "1Help 2Last 3Copy\n4Lang 5Queue 6Policy\n7Lock 8Shift 9Tech\n0{training} {clr}=back",
     ),
     "help": (
         "帮助: {step}\n{now}\n{else}\n{clr}=返回",
@@ -182,6 +190,10 @@ SCREENS_20X4: Final[dict[str, tuple[str, str]]] = {
     "policy": (
         "退款政策 {page}\n{rows}\n{nxt}=更多 3=打印",
         "Refund policy {page}\n{rows}\n{nxt}=more 3=print",
+    ),
+    "shift": (
+        "现在交班结账?\n{operator}号操作员\n打印交班小票\n{ok}=交班 {clr}=返回",
+        "Close the shift now?\nOperator {operator}\nPrints its report\n{ok}=close {clr}=back",
     ),
     "service": (
         "维护 {page}\n{rows}\n{nxt}=更多 {clr}=返回",

@@ -6,6 +6,14 @@ The marks of `screens_20x4` hold here too; `---` is a rule across the screen.
 from typing import Final
 
 SCREENS_40X12: Final[dict[str, tuple[str, str]]] = {
+    "stopped": (
+        "退款终端  已停止  STOPPED\n---\n\n  退款程序已停止,现在按键没有用\n  已保存的申请不会丢,重新启动后自动上传\n\n"
+        "  The refund till has stopped\n  Saved requests are kept and sent\n  after the next start\n\n---\n"
+        "重新开机或联系技术人员 / call service",
+        "Refund till  STOPPED  已停止\n---\n\n  The refund till has stopped\n  Saved requests are kept and sent\n"
+        "  after the next start\n\n  退款程序已停止,现在按键没有用\n  已保存的申请不会丢,重新启动后自动上传\n\n---\n"
+        "Start again or call service / 重新开机",
+    ),
     "safe": (
         "本机暂停退款   {code}\t{time}\n"
         "---\n"
@@ -710,6 +718,12 @@ SCREENS_40X12: Final[dict[str, tuple[str, str]]] = {
         "---\n"
         "{ok}=back",
     ),
+    "status_none_training": (
+        "演示模式\t{time}\n---\n\n  演示里没有这笔申请\n\n  要查真实的申请,请先退出演示:\n"
+        "  {fn} 再按 0\n\n\n\n---\n{ok}=返回",
+        "Training\t{time}\n---\n\n  There is no such training request\n\n  To find real requests leave training:\n"
+        "  {fn}, then 0\n\n\n\n---\n{ok}=back",
+    ),
     "withdraw": (
         "撤回这笔申请?\n"
         "---\n"
@@ -767,7 +781,7 @@ SCREENS_40X12: Final[dict[str, tuple[str, str]]] = {
         "  3  重打印         4  语言 English\n"
         "  5  待上传         6  退款政策\n"
         "  7  锁屏/换人      8  交班小票\n"
-        "  9  维护\n"
+        "  9  维护           0  {training}\n"
         "\n"
         "\n"
         "---\n"
@@ -779,7 +793,7 @@ SCREENS_40X12: Final[dict[str, tuple[str, str]]] = {
         "  3  Print a copy   4  Language 中文\n"
         "  5  Waiting        6  Refund policy\n"
         "  7  Lock/hand over 8  Shift report\n"
-        "  9  Service\n"
+        "  9  Service        0  {training}\n"
         "\n"
         "\n"
         "---\n"
@@ -796,6 +810,12 @@ SCREENS_40X12: Final[dict[str, tuple[str, str]]] = {
     "policy": (
         "退款政策   {version}\t{page}\n---\n{rows}\n---\n{nxt}=更多   3=打印   {clr}=返回",
         "Refund policy   {version}\t{page}\n---\n{rows}\n---\n{nxt}=more   3=print   {clr}=back",
+    ),
+    "shift": (
+        "交班\t{time}\n---\n\n  {operator}号操作员现在交班结账?\n\n  打印交班小票: 各状态笔数和金额\n\n"
+        "  交班后从零计数,不能撤销\n\n\n---\n{ok}=交班并打印   {clr}=返回",
+        "Shift\t{time}\n---\n\n  Operator {operator}: close the shift now?\n\n  Prints counts and sums by state\n\n"
+        "  Counting starts again; cannot be undone\n\n\n---\n{ok}=close and print   {clr}=back",
     ),
     "service": (
         "维护\t{page}\n---\n{rows}\n---\n{nxt}=更多   {clr}=返回",

@@ -46,4 +46,5 @@ def assemble(entry: RefundEntry, origin: Origin, terminal: TerminalConfig, polic
         supervisor_no=entry.supervisor_no,
         note=entry.note,
         flags=entry.flags,
+        is_training=sale is not None and sale.is_training,
     )

@@ -10,9 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from pos_agent.domain import events as ev
+from pos_agent.domain.badges import badge_operator_no
 from pos_agent.domain.clock import Clock
+from pos_agent.domain.codes import Code, CodeKind
 from pos_agent.domain.config import Config
 from pos_agent.domain.reasons import Phrase, Reason
+from pos_agent.domain.refund import OriginalReference
+from pos_agent.domain.training import TRAINING_NUMBERS
 from pos_agent.errors import IllegalTriggerError, JournalError
 from pos_agent.i18n import KEY_LABELS
 from pos_agent.journal.store import Journal
@@ -125,10 +129,11 @@ class Controller:
             ev.PinChecked: self._on_pin,
             ev.RefundCommitted: self._on_committed,
             ev.CommitFailed: self._on_commit_failed,
+            ev.StorageChanged: self._on_storage,
             ev.TimerFired: self._on_timer,
             ev.RequestStored: self._on_fact,
             ev.RequestHeld: self._on_fact,
-            ev.PrintJobEnded: self._on_fact,
+            ev.PrintJobEnded: self._on_printed,
         }
 
     # -- what others may ask --------------------------------------------------------------------------------------
@@ -150,8 +155,8 @@ class Controller:
 
     @property
     def is_training(self) -> bool:
-        """Return whether the training mode is on; it does not exist yet."""
-        return False
+        """Return whether the training mode is on."""
+        return self._machine.context.is_training
 
     @property
     def is_idle(self) -> bool:
@@ -171,6 +176,7 @@ class Controller:
         finally:
             self._timers.stop_all()
             await self._performer.close()
+            self._curtain.draw_stopped(self._machine.context.locale)
 
     async def _start(self) -> None:
         try:
@@ -295,15 +301,25 @@ class Controller:
 
     async def _on_scan(self, event: ev.ScanRead) -> None:
         self._misreads = 0
+        if self._machine.state is State.LOGIN:
+            await self._fire(Trigger.SCAN, key=badge_operator_no(event.scan_data_label))
+            return
         if self._machine.state not in SCANNING and self._machine.state is not State.FIND:
             await self._fire(Trigger.SCAN)
             return
-        code, hashed = await self._classifier.classify(event.scan_data_label, event.scan_data_type)
+        code, hashed = await self._classify(event.scan_data_label, event.scan_data_type)
         _logger.info("scanned kind=%s scheme=%s length=%d", code.kind.value, code.scheme or "-", code.length)
         await self._fire(Trigger.SCAN, code=code, hashed=hashed)
 
+    async def _classify(
+        self, data: str, symbology: str, *, is_typed: bool = False
+    ) -> tuple[Code, OriginalReference | None]:
+        if self.is_training and data.strip() in TRAINING_NUMBERS:
+            return Code(CodeKind.KNOWN_ORDER, len(data.strip()), data.strip()), None
+        return await self._classifier.classify(data, symbology, is_typed=is_typed)
+
     async def _classify_typed(self, text: str) -> None:
-        code, hashed = await self._classifier.classify(text, "")
+        code, hashed = await self._classify(text, "", is_typed=True)
         _logger.info("typed kind=%s scheme=%s length=%d", code.kind.value, code.scheme or "-", code.length)
         await self._fire(Trigger.CODE, code=code, hashed=hashed, key="typed")
 
@@ -343,6 +359,10 @@ class Controller:
     async def _on_commit_failed(self, event: ev.CommitFailed) -> None:
         await self._fire(Trigger.COMMIT_FAILED, failure=event.code)
 
+    async def _on_storage(self, event: ev.StorageChanged) -> None:
+        self._situation.facts.storage_code = event.code
+        await self._fire(Trigger.UPDATE)
+
     async def _on_device(self, event: ev.DeviceStatusChanged) -> None:
         self._situation.on_device(event)
         await self._fire(Trigger.DEVICE)
@@ -358,6 +378,10 @@ class Controller:
 
     async def _on_refund_changed(self, event: ev.RefundChanged) -> None:
         self._situation.on_changed(event, is_record_visible=self._machine.state in _LIVE - {State.MENU})
+        self._is_stale = True
+
+    async def _on_printed(self, event: ev.PrintJobEnded) -> None:
+        self._situation.on_printed(event)
         self._is_stale = True
 
     async def _on_fact(self, _event: ev.Event) -> None:

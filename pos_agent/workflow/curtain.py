@@ -7,8 +7,8 @@ from pos_agent.domain.screen import Screen
 from pos_agent.workflow.model import Context, Facts, Rules
 from pos_agent.workflow.ports import DisplayPort
 from pos_agent.workflow.states import DEAD_TIME_S, DEAD_TIMES_S, State
-from pos_agent.workflow.views import render
-from pos_agent.workflow.views.customer import render_customer
+from pos_agent.workflow.views import render, render_stopped
+from pos_agent.workflow.views.customer import render_customer, render_customer_stopped
 
 
 class Curtain:
@@ -53,6 +53,12 @@ class Curtain:
             self.enter_alive_at_s = self._clock.monotonic_s() + DEAD_TIMES_S.get(state, DEAD_TIME_S)
         if self._customer is not None:
             self._send("customer", self._customer, render_customer(state, context, facts, size=self._customer.size))
+
+    def draw_stopped(self, locale: str) -> None:
+        """Say on both displays that nobody is behind the screen any more; the last thing that is drawn."""
+        self._send("operator", self._operator, render_stopped(locale, size=self._operator.size, labels=self._labels))
+        if self._customer is not None:
+            self._send("customer", self._customer, render_customer_stopped(locale, size=self._customer.size))
 
     def _send(self, name: str, display: DisplayPort, screen: Screen) -> None:
         if self._screens.get(name) != screen:

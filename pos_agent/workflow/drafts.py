@@ -36,7 +36,9 @@ def offered(draft: Draft, operator_no: str, moment: Moment) -> tuple[RefundEntry
     """Return what may be offered to this operator, or None: another's, too old, or not readable any more.
 
     In the same boot powered-on time decides; after a reboot only the wall clock is left, and a clock that went back
-    counts as too old.
+    counts as too old. A clock without RTC stands still while the till is off, so that an older draft may be offered
+    then: it costs nothing but a question. It goes to the same operator alone, nothing is sent before CONFIRM, and the
+    back office checks the sale again (D9).
     """
     if draft.operator_no != operator_no or not 0 <= _age_s(draft, moment) <= DRAFT_AGE_S:
         return None

@@ -121,6 +121,12 @@ class LoadQueue(Effect, frozen=True):
     """Read what waits to be sent."""
 
 
+class SetTraining(Effect, frozen=True):
+    """The training mode begins or ends; audited. What was practised is forgotten."""
+
+    is_on: bool
+
+
 class SignedIn(Effect, frozen=True):
     """An operator signed in; audited."""
 

@@ -68,6 +68,11 @@ def is_not_checking(context: Context, _i: Input, _r: Rules) -> bool:
     return not context.is_checking
 
 
+def is_badge(_c: Context, i: Input, _r: Rules) -> bool:
+    """What was scanned is an operator's badge; `key` is its number."""
+    return bool(i.key)
+
+
 # -- sign-in and supervisor ---------------------------------------------------------------------------------------
 
 
@@ -99,6 +104,11 @@ def has_operators(_c: Context, i: Input, _r: Rules) -> bool:
     return i.facts.has_operators
 
 
+def lacks_storage(_c: Context, i: Input, _r: Rules) -> bool:
+    """The disk would not keep a request."""
+    return bool(i.facts.storage_code)
+
+
 def lacks_operators(_c: Context, i: Input, _r: Rules) -> bool:
     """Nobody can sign in."""
     return not i.facts.has_operators
@@ -112,22 +122,22 @@ def resumes_at(state: State) -> Guard:
 # -- look-up ------------------------------------------------------------------------------------------------------
 
 
-def sale_denial(sale: Sale, i: Input, r: Rules) -> Verdict | None:
+def sale_denial(context: Context, sale: Sale, i: Input, r: Rules) -> Verdict | None:
     """Return why this sale cannot be refunded here, or None."""
-    if sale.is_training:
-        return Verdict(Answer.DENY, "training")
+    if sale.is_training != context.is_training:
+        return Verdict(Answer.DENY, "training" if sale.is_training else "not_training")
     if sale.refundable_minor <= 0:
         return Verdict(Answer.DENY, "nothing_left")
     now = i.facts.now if i.facts.is_clock_trusted else None
     return window_denial(paid_at=sale.paid_at, now=now, policy=r.policy)
 
 
-def is_refundable(_c: Context, i: Input, r: Rules) -> bool:
+def is_refundable(context: Context, i: Input, r: Rules) -> bool:
     """The back office allows a refund of the sale, and so do the terminal's own rules (left, window)."""
     answer = i.answer
     if answer is None or answer.sale is None or answer.outcome is not LookUpOutcome.FOUND:
         return False
-    return sale_denial(answer.sale, i, r) is None
+    return sale_denial(context, answer.sale, i, r) is None
 
 
 def is_refused(_c: Context, i: Input, _r: Rules) -> bool:
@@ -269,9 +279,19 @@ def needs_supervisor(context: Context, i: Input, r: Rules) -> bool:
 # -- after the request --------------------------------------------------------------------------------------------
 
 
-def has_notice(_c: Context, i: Input, _r: Rules) -> bool:
-    """Some request has news."""
-    return bool(i.facts.notices)
+def has_notice(context: Context, i: Input, _r: Rules) -> bool:
+    """Some request has news; real news wait for the end of the training."""
+    return bool(i.facts.notices) and not context.is_training
+
+
+def is_training(context: Context, _i: Input, _r: Rules) -> bool:
+    """The training mode is on."""
+    return context.is_training
+
+
+def is_over_menu(context: Context, _i: Input, _r: Rules) -> bool:
+    """Nothing but MENU lies below the overlay: no refund is under way."""
+    return context.stack == (State.MENU,)
 
 
 def has_newest(_c: Context, i: Input, _r: Rules) -> bool:

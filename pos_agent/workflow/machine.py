@@ -150,7 +150,7 @@ def _pushed() -> dict[State, list[State]]:
         if f"over {row.state.value}" in row.action.__name__.split(", "):
             found[row.next].append(row.state)
     over_function = list(dict.fromkeys(found[State.FUNCTION]))
-    for overlay in (State.HELP, State.LAST, State.QUEUE, State.POLICY, State.SERVICE):
+    for overlay in (State.HELP, State.LAST, State.QUEUE, State.POLICY, State.SERVICE, State.SHIFT):
         found[overlay] = list(dict.fromkeys([*found[overlay], *over_function]))
     return {overlay: list(dict.fromkeys(states)) for overlay, states in found.items()}
 

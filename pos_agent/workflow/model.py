@@ -61,6 +61,7 @@ class Context(msgspec.Struct, kw_only=True, omit_defaults=True):
         entry: The refund under way.
         pending: Reference of an ambiguous number: its keyed hash only.
         stack: States below overlays, the last one on top.
+        is_training: The training mode is on (`pos_agent.workflow.training`): nothing is kept or sent.
         offered: A draft that is offered at RESUME, and where it goes on.
     """
 
@@ -85,6 +86,7 @@ class Context(msgspec.Struct, kw_only=True, omit_defaults=True):
     browse: int = 0
     shown_id: str = ""
     is_lookup_shown: bool = False
+    is_training: bool = False
     offered: RefundEntry | None = None
     offered_state: State = State.SALE
 
@@ -142,6 +144,7 @@ class Facts(msgspec.Struct, kw_only=True):
         countdown_s: Seconds left, only while they are shown.
         is_paper_low: The printer's near-end sensor says so; it still prints.
         lookup_s: Seconds that the look-up has taken.
+        storage_code: Why no refund may begin (E-DISK1 …), empty = it may.
     """
 
     now: datetime
@@ -161,6 +164,7 @@ class Facts(msgspec.Struct, kw_only=True):
     countdown_s: int | None = None
     lookup_s: int = 0
     safe_code: str = ""
+    storage_code: str = ""
     is_paper_low: bool = False
 
 

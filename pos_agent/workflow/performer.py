@@ -11,7 +11,7 @@ from pos_agent.domain.clock import Clock
 from pos_agent.domain.config import TerminalConfig
 from pos_agent.domain.events import CommitFailed, Event, RefundCommitted
 from pos_agent.domain.identifiers import REQUEST_ID_LENGTH, make_refund_request_id
-from pos_agent.domain.refund import RefundRequest
+from pos_agent.domain.refund import RefundRequest, RefundState
 from pos_agent.domain.slip import SlipKind
 from pos_agent.errors import JournalError
 from pos_agent.journal.records import PrintJobRecord
@@ -20,8 +20,10 @@ from pos_agent.workflow import effects as fx
 from pos_agent.workflow.assemble import Origin, assemble
 from pos_agent.workflow.drafts import Moment, make_draft
 from pos_agent.workflow.machine import RefundMachine
+from pos_agent.workflow.model import RefundEntry
 from pos_agent.workflow.ports import KeyedHashPort, LookUpPort, PinPort, RandomPort, SlipPort, SpoolerPort
 from pos_agent.workflow.situation import Situation
+from pos_agent.workflow.training import Training
 
 _logger = logging.getLogger(__name__)
 #: What a copy is made of, the first that exists: the customer wants the newest word.
@@ -70,6 +72,7 @@ class Performer:
         self._policy_version = policy_version
         self._put = put
         self._operator_no = ""
+        self._training: Training | None = None
         self._chain: asyncio.Task[None] | None = None
         self.lookup_id = ""
         self.attempt_id = 0
@@ -90,6 +93,9 @@ class Performer:
 
     async def perform(self, effect: fx.Effect) -> None:  # noqa: C901 - one arm an effect: a table in words
         """Perform one effect."""
+        training = self._training if self._machine.context.is_training else None
+        if training is not None and self._practise(training, effect):
+            return
         match effect:
             case fx.LookUp(reference):
                 self.lookup_id = self._ports.random.token()
@@ -100,8 +106,8 @@ class Performer:
             case fx.CheckPin(operator_no, pin):
                 self.attempt_id += 1
                 self._ports.pins.check(self.attempt_id, operator_no, pin)
-            case fx.Commit():
-                self._commit(effect)
+            case fx.Commit(entry):
+                self._later(self._commit_request(self._assemble(entry)))
             case fx.Refresh(number):
                 self._ports.lookup.refresh(number)
             case fx.OpenRequest(number, index):
@@ -134,6 +140,10 @@ class Performer:
                 self._later(self._print_policy())
             case fx.CloseShift():
                 self._later(self._close_shift())
+            case fx.SetTraining(is_on):
+                self._training = Training(self._situation) if is_on else None
+                self._situation.practise(None if self._training is None else self._training.records)
+                self._later(self._audit("training.started" if is_on else "training.ended", {}))
             case fx.SignedIn():
                 self._operator_no = self._machine.context.operator_no
                 self._situation.count_recent(self._operator_no)
@@ -154,6 +164,31 @@ class Performer:
         except JournalError as error:
             _logger.error("journal work failed code=%s error=%s", error.code, error)
 
+    def _practise(self, training: Training, effect: fx.Effect) -> bool:
+        """Perform an effect of the training mode; return False for one that is the same in both modes."""
+        match effect:
+            case fx.LookUp(reference):
+                self.lookup_id = self._ports.random.token()
+                limit_minor = self._machine.rules.policy.operator_limit_minor
+                answer = training.look_up(self.lookup_id, reference, self._clock.now(), limit_minor)
+                self._later(self._put_now(answer))
+            case fx.Commit(entry):
+                request = training.keep(self._assemble(entry))
+                self._later(self._print_training_slips(request))
+            case fx.SaveDraft() | fx.DropDraft() | fx.Refresh():
+                pass
+            case _:
+                return training.perform(effect)
+        return True
+
+    async def _put_now(self, event: Event) -> None:
+        await self._put(event)
+
+    async def _print_training_slips(self, request: RefundRequest) -> None:
+        for slip in self._ports.slips.request_slips(request):
+            await self._journal.add_print_job(slip)
+        await self._put(RefundCommitted(request.refund_request_id))
+
     # -- look-up and commit ---------------------------------------------------------------------------------------
 
     def _cancel_look_up(self) -> None:
@@ -161,7 +196,7 @@ class Performer:
             self._ports.lookup.cancel(self.lookup_id)
             self.lookup_id = ""
 
-    def _commit(self, effect: fx.Commit) -> None:
+    def _assemble(self, entry: RefundEntry) -> RefundRequest:
         origin = Origin(
             refund_request_id=make_refund_request_id(self._ports.random.random_18()),
             operator_no=self._machine.context.operator_no,
@@ -169,13 +204,13 @@ class Performer:
             is_clock_trusted=self._clock.is_trusted(),
             boot_id=self._boot_id,
         )
-        request = assemble(effect.entry, origin, self._terminal, self._policy_version)
-        self._later(self._commit_request(request))
+        return assemble(entry, origin, self._terminal, self._policy_version)
 
     async def _commit_request(self, request: RefundRequest) -> None:
         """Commit; the answer is an event, so that a slow fsync freezes neither keypad nor display (D1)."""
         number = request.refund_request_id
         try:
+            request = await self._linked(request)
             await self._journal.commit_refund(request, self._ports.slips.request_slips(request))
         except JournalError as error:
             _logger.error("request not kept refund_request_id=%s code=%s error=%s", number, error.code, error)
@@ -185,6 +220,15 @@ class Performer:
             self._situation.note_request(request.operator_no)
             self._situation.count_recent(request.operator_no)
             await self._put(RefundCommitted(number))
+
+    async def _linked(self, request: RefundRequest) -> RefundRequest:
+        """Return the request, linked to an earlier one for the same sale that was rejected (case 28)."""
+        earlier = await self._journal.refunds_by_reference(request.original_reference.value)
+        rejected = (record for record in earlier if record.state is RefundState.REJECTED)
+        previous = next(rejected, None)
+        if previous is None:
+            return request
+        return msgspec.structs.replace(request, previous_request_id=previous.request.refund_request_id)
 
     # -- enquiries and copies -------------------------------------------------------------------------------------
 

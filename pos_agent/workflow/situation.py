@@ -1,16 +1,18 @@
 """The facts on the screen, kept up to date from events and the journal."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pos_agent.domain.clock import Clock
 from pos_agent.domain.events import (
     DeviceName,
     DeviceStatusChanged,
     LinkChanged,
+    PrintJobEnded,
     PrintJobPaused,
     RefundChanged,
 )
 from pos_agent.domain.refund import FINAL_STATES, RefundState
+from pos_agent.domain.slip import PrintOutcome, SlipKind
 from pos_agent.journal.records import RefundRecord
 from pos_agent.journal.store import Journal
 from pos_agent.workflow.model import Facts, SlipFacts
@@ -19,6 +21,10 @@ from pos_agent.workflow.model import Facts, SlipFacts
 MAX_NOTICES = 50
 #: Printer codes that only warn: the printer still prints.
 WARNINGS = frozenset({"EPTR_REC_NEAR_END"})
+
+#: Outcomes of a slip that a person can hold (D13); SENT is a printer that never says anything.
+_CAME_OUT = frozenset({PrintOutcome.CONFIRMED, PrintOutcome.PROCESSED, PrintOutcome.SENT_CLEAN})
+_HOUR_S = 3600.0
 
 
 class Situation:
@@ -31,7 +37,8 @@ class Situation:
     def __init__(self, journal: Journal | None, clock: Clock, *, safe_code: str) -> None:
         self._source = journal
         self._clock = clock
-        self._recent: list[tuple[str, datetime]] = []
+        self._recent: list[tuple[str, float]] = []
+        self._practice: list[RefundRecord] | None = None
         self.facts = Facts(now=self._now(), safe_code=safe_code)
         self.touch()
 
@@ -49,14 +56,14 @@ class Situation:
         self.facts.is_clock_trusted = self._clock.is_trusted()
 
     def count_recent(self, operator_no: str) -> None:
-        """Count the requests of this operator within the last hour (F4)."""
-        since = self.facts.now - timedelta(hours=1)
+        """Count the requests of this operator within the last hour of powered-on time (F4): no clock step hides one."""
+        since = self._clock.boottime_s() - _HOUR_S
         self._recent = [(number, at) for number, at in self._recent if at >= since]
         self.facts.recent_requests = sum(number == operator_no for number, _ in self._recent)
 
     def note_request(self, operator_no: str) -> None:
         """Remember that a request was committed now."""
-        self._recent.append((operator_no, self.facts.now))
+        self._recent.append((operator_no, self._clock.boottime_s()))
 
     def on_device(self, event: DeviceStatusChanged) -> None:
         """Keep what is wrong with a device; empty = fine."""
@@ -95,14 +102,28 @@ class Situation:
         """Forget the notice of a request that is shown."""
         self.facts.notices = tuple(number for number in self.facts.notices if number != refund_request_id)
 
+    def on_printed(self, event: PrintJobEnded) -> None:
+        """Forget the notice of a result whose slip came out: the paper says it. Without proof the notice stays."""
+        if event.kind in (SlipKind.RESULT, SlipKind.REJECT) and event.outcome in _CAME_OUT:
+            self.mark_read(event.refund_request_id)
+
     def _is_shown(self, refund_request_id: str) -> bool:
         record = self.facts.record
         return record is not None and record.request.refund_request_id == refund_request_id
 
-    async def open(self, record: RefundRecord | None) -> None:
-        """Make a request the shown one."""
+    def practise(self, records: list[RefundRecord] | None) -> None:
+        """Show only what was practised, from this list; None = the journal again."""
+        self._practice = records
+        self.show(None)
+
+    def show(self, record: RefundRecord | None) -> None:
+        """Make a request the shown one, with nothing known about its slips."""
         self.facts.record = record
         self.facts.slips = SlipFacts()
+
+    async def open(self, record: RefundRecord | None) -> None:
+        """Make a request the shown one."""
+        self.show(record)
         if record is not None:
             self.mark_read(record.request.refund_request_id)
             await self._read_slips(record.request.refund_request_id)
@@ -121,20 +142,33 @@ class Situation:
         self.touch()
         facts = self.facts
         facts.outbox = await self._journal.outbox_counts()
-        newest = await self._journal.newest_refunds(1)
+        practice = self._practice
+        newest = await self._journal.newest_refunds(1) if practice is None else practice[:1]
         facts.newest = newest[0] if newest else None
         if facts.record is not None:
             number = facts.record.request.refund_request_id
-            facts.record = await self._journal.refund(number)
+            if practice is None:
+                facts.record = await self._journal.refund(number)
             await self._read_slips(number)
 
     async def load_start(self) -> None:
         """Read what is needed before the first screen."""
         facts = self.facts
         facts.has_operators = bool(await self._journal.operators())
-        since = facts.now - timedelta(hours=1)
-        for record in await self._journal.newest_refunds(50):
-            at = record.request.created_at.astimezone(facts.now.tzinfo)
-            if at >= since:
-                self._recent.append((record.request.operator_no, at))
+        await self._load_recent()
         await self.refresh()
+
+    async def _load_recent(self) -> None:
+        """Count requests of before the restart by wall time, which is all that is left of it.
+
+        A clock that is not trusted may stand anywhere: then the age is reckoned from the newest request, as if no time
+        had passed since. That asks for a supervisor too often, never too seldom; the back office counts again (F4).
+        """
+        boottime_s = self._clock.boottime_s()
+        records = await self._journal.newest_refunds(50)
+        newest = max((record.request.created_at for record in records), default=self.facts.now)
+        now = max(self.facts.now, newest) if self.facts.is_clock_trusted else newest
+        for record in records:
+            age_s = (now - record.request.created_at).total_seconds()
+            if age_s < _HOUR_S:
+                self._recent.append((record.request.operator_no, boottime_s - age_s))

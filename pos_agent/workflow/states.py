@@ -51,6 +51,7 @@ class State(Enum):
     QUEUE = "QUEUE"
     POLICY = "POLICY"
     SERVICE = "SERVICE"
+    SHIFT = "SHIFT"
 
 
 class Trigger(Enum):
@@ -145,6 +146,7 @@ TIMEOUTS_S: Final[dict[State, float]] = {
     State.QUEUE: 60.0,
     State.POLICY: 120.0,
     State.SERVICE: 120.0,
+    State.SHIFT: 60.0,
 }
 #: The last seconds of a time-out count down on the key line.
 COUNTDOWN_S: Final = 10

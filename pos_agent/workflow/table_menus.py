@@ -49,6 +49,7 @@ def _login() -> list[Row]:
         stay(state, T.CLEAR, do.delete_character),
         *[stay(state, trigger, do.clear_field) for trigger in (T.CANCEL, T.TIMEOUT)],
         *[stay(state, trigger, do.toggle_locale) for trigger in (T.FN, T.F4)],
+        stay(state, T.SCAN, do.take_badge, when=on.both(on.is_badge, on.is_not_checking)),
         stay(state, T.SCAN, do.say("scan.sign_in_first")),
         go(state, T.UPDATE, S.NO_OPERATORS, when=on.lacks_operators),
         *redraw(state),
@@ -79,6 +80,7 @@ def _menu() -> list[Row]:
     state = S.MENU
     return [
         *scanning_rows(state),
+        stay(state, T.DIGIT, do.say_storage, when=on.both(on.lacks_storage, on.key_is("1"))),
         go(state, T.DIGIT, S.SCAN, do.forget, when=on.key_is("1")),
         go(state, T.DIGIT, S.STATUS, do.open_notice, when=on.both(on.key_is("2"), on.has_notice)),
         go(state, T.DIGIT, S.FIND, do.clear_field, when=on.key_is("2")),
@@ -206,8 +208,17 @@ def _function() -> list[Row]:
         go(state, T.DIGIT, S.QUEUE, do.load_queue, when=on.key_is("5")),
         go(state, T.DIGIT, S.POLICY, when=on.key_is("6")),
         go(state, T.DIGIT, S.LOGIN, do.sign_out, when=on.key_is("7")),
-        go(state, T.DIGIT, Next.BACK, do.in_order(do.close_shift, do.pop), when=on.key_is("8")),
+        stay(state, T.DIGIT, do.say("training.not_now"), when=on.both(on.key_is("8"), on.is_training)),
+        go(state, T.DIGIT, S.SHIFT, when=on.key_is("8")),
         go(state, T.DIGIT, S.SERVICE, when=on.key_is("9")),
+        go(
+            state,
+            T.DIGIT,
+            Next.BACK,
+            do.in_order(do.toggle_training, do.pop),
+            when=on.both(on.key_is("0"), on.is_over_menu),
+        ),
+        stay(state, T.DIGIT, do.say("training.from_menu"), when=on.key_is("0")),
     )
 
 
@@ -244,4 +255,5 @@ def rows() -> list[Row]:
             stay(S.POLICY, T.NEXT, do.next_page),
         ),
         *_overlay(S.SERVICE, stay(S.SERVICE, T.NEXT, do.next_page)),
+        *_overlay(S.SHIFT, go(S.SHIFT, T.ENTER, Next.BACK, do.in_order(do.close_shift, do.pop))),
     ]

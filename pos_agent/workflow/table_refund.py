@@ -25,6 +25,7 @@ def _sale() -> list[Row]:
     return [
         go(state, T.ENTER, S.REASON, do.take_all),
         go(state, T.DIGIT, S.AMOUNT, when=on.key_is("2")),
+        stay(state, T.DIGIT, do.say("sale.no_coupon"), when=on.key_is("3")),
         stay(state, T.DIGIT, do.beep),
         go(state, T.NEXT, S.ITEMS, when=on.has_items),
         stay(state, T.NEXT, do.beep),

@@ -29,6 +29,7 @@ JOURNALLED = {
     fx.CloseShift,
     fx.SignedIn,
     fx.SignedOut,
+    fx.SetTraining,
 }
 READ_OR_SHOWN = {
     fx.Show,
@@ -123,7 +124,9 @@ async def whole_day(till: Till, journal: Journal) -> None:
         await reach(till, "MENU", "CANCEL")
         await reach(till, "MENU", "F3")
         await reach(till, "POLICY", "FN", "6", "3")
-        await reach(till, "MENU", "CLEAR", "FN", "8")
+        await reach(till, "SHIFT", "CLEAR", "FN", "8")
+        await reach(till, "MENU", "ENTER")
+        await reach(till, "MENU", "FN", "0")
         await reach(till, "LOGIN", "FN", "7")
 
 

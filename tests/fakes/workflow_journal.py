@@ -1,11 +1,12 @@
 """An in-memory journal with the methods that the workflow calls: same contract, no disk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
 from pos_agent.domain.refund import RefundRequest, RefundUpdate
+from pos_agent.domain.shift import ShiftFacts
 from pos_agent.domain.slip import PrintOutcome, SlipDocument, SlipKind
 from pos_agent.errors import JournalError
 from pos_agent.journal.records import Draft, MoneyRow, OperatorRecord, OutboxStatus, PrintJobRecord, RefundRecord
@@ -114,6 +115,22 @@ class FakeWorkflowJournal(Journal):
         for slip in slips:
             await self.add_print_job(slip)
         return True
+
+    async def close_shift(self, operator_no: str, make_slip: Callable[[ShiftFacts], SlipDocument]) -> ShiftFacts:
+        facts = ShiftFacts(
+            operator_no=operator_no,
+            at=datetime(2026, 11, 23, tzinfo=UTC),
+            since=None,
+            first_seq=0,
+            last_seq=0,
+            sums=(),
+            unsent=0,
+            unprinted=0,
+            audit_lines=1,
+            audit_head="head",
+        )
+        await self.add_print_job(make_slip(facts))
+        return facts
 
     async def add_print_job(self, document: SlipDocument) -> int:
         self.jobs.append(

@@ -27,6 +27,7 @@ from pos_agent.workflow.actions.fields import (
     push,
     refuse_amount,
     say,
+    say_storage,
     take_number,
     toggle_locale,
     type_amount,
@@ -66,7 +67,16 @@ from pos_agent.workflow.actions.requests import (
     refuse_pay_code,
     withdraw,
 )
-from pos_agent.workflow.actions.sign_in import drop_offered, refuse_supervisor, resume, sign_in, sign_out, wrong_pin
+from pos_agent.workflow.actions.sign_in import (
+    drop_offered,
+    refuse_supervisor,
+    resume,
+    sign_in,
+    sign_out,
+    take_badge,
+    toggle_training,
+    wrong_pin,
+)
 
 __all__ = [
     "Action",
@@ -112,6 +122,7 @@ __all__ = [
     "refuse_supervisor",
     "resume",
     "say",
+    "say_storage",
     "show_failure",
     "show_look_up",
     "show_result",
@@ -120,6 +131,7 @@ __all__ = [
     "start_unverified",
     "take_all",
     "take_amount",
+    "take_badge",
     "take_number",
     "take_paid",
     "take_phrase",
@@ -127,6 +139,7 @@ __all__ = [
     "take_refusal",
     "take_sale",
     "toggle_locale",
+    "toggle_training",
     "type_amount",
     "type_credential",
     "type_number",

@@ -28,6 +28,12 @@ def say(key: str) -> Action:
     return action
 
 
+def say_storage(context: Context, data: Input, _r: Rules) -> list[fx.Effect]:
+    """Say why no refund can begin, and beep."""
+    context.message, context.message_parameters = f"storage.{data.facts.storage_code}", {}
+    return [fx.Beep()]
+
+
 def in_order(*actions: Action) -> Action:
     """Return an action: one after the other."""
 

@@ -98,7 +98,7 @@ def take_refusal(context: Context, i: Input, r: Rules) -> list[fx.Effect]:
         return []
     context.refusal, context.refusal_parameters = answer.code, dict(answer.parameters)
     if answer.sale is not None and answer.outcome is not LookUpOutcome.REFUSED:
-        denial = sale_denial(answer.sale, i, r)
+        denial = sale_denial(context, answer.sale, i, r)
         if denial is not None:
             context.refusal, context.refusal_parameters = denial.code, dict(denial.parameters)
     return [fx.Beep()]

@@ -5,6 +5,13 @@ from pos_agent.workflow.actions.fields import clear_field, forget
 from pos_agent.workflow.model import Context, Input, Rules
 
 
+def take_badge(context: Context, i: Input, r: Rules) -> list[fx.Effect]:
+    """A badge says who; the PIN is still asked, for a badge can be copied."""
+    clear_field(context, i, r)
+    context.auth_no = i.key
+    return []
+
+
 def wrong_pin(context: Context, i: Input, _r: Rules) -> list[fx.Effect]:
     """Say that the PIN is wrong, or how long the number is locked."""
     context.pin, context.is_checking = "", False
@@ -47,7 +54,18 @@ def sign_out(context: Context, i: Input, r: Rules) -> list[fx.Effect]:
     forget(context, i, r)
     context.operator_no = context.operator_role = context.operator_person = ""
     context.offered, context.stack = None, ()
-    return [fx.SignedOut("locked")]
+    return [*_set_training(context, is_on=False), fx.SignedOut("locked")]
+
+
+def toggle_training(context: Context, i: Input, r: Rules) -> list[fx.Effect]:
+    """Begin or end the training mode."""
+    forget(context, i, r)
+    return _set_training(context, is_on=not context.is_training)
+
+
+def _set_training(context: Context, *, is_on: bool) -> list[fx.Effect]:
+    was_on, context.is_training = context.is_training, is_on
+    return [fx.SetTraining(is_on)] if was_on != is_on else []
 
 
 def resume(context: Context, _i: Input, _r: Rules) -> list[fx.Effect]:

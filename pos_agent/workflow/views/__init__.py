@@ -15,7 +15,7 @@ from pos_agent.workflow.guards import needs_retype
 from pos_agent.workflow.model import Context, Facts, Input, Rules
 from pos_agent.workflow.states import NO_COUNTDOWN, RESUME_POINTS, State
 from pos_agent.workflow.views import lists, values
-from pos_agent.workflow.views.layout import count_down, lay_out, page_of, room_for_rows
+from pos_agent.workflow.views.layout import count_down, end_with, lay_out, page_of, room_for_rows
 from pos_agent.workflow.views.records import money_text, record_values, state_text
 from pos_agent.workflow.views.values import Scene, Values
 
@@ -64,15 +64,27 @@ def render(
     view = view_of(scene)
     template = (SCREENS_40X12 if is_wide else SCREENS_20X4)[view][index(context.locale)]
     filled, rows = _values(scene, view), list[str]()
+    mark = scene.say("training.mark") if context.is_training and not is_wide else ""
     if view in _LISTS:
         rows, filled["page"] = page_of(_LISTS[view](scene), context.page, room_for_rows(template, height))
-    lines = lay_out(template, filled, rows, columns=columns, height=height)
+    lines = lay_out(template, filled, rows, columns=columns, height=height, mark=mark)
     lines = [*lines, *[""] * (height - len(lines))]
     _put_message(scene, view, lines, is_wide=is_wide)
+    if context.is_training:
+        _put_training(scene, lines, is_wide=is_wide)
     if facts.countdown_s is not None and state not in NO_COUNTDOWN:
         mark = f"{facts.countdown_s}{'秒' if context.locale == ZH else 's'}"
         lines = count_down(lines, mark, columns=columns, row=height - 1)
     return make_screen(lines, columns=size[0], rows=size[1], view=view, is_wide=is_wide)
+
+
+def render_stopped(locale: str, *, size: tuple[int, int], labels: Mapping[str, Mapping[str, str]]) -> Screen:
+    """Draw the screen of a till whose agent has ended in order; in both languages, for nobody can switch any more."""
+    is_wide = size[0] >= WIDE[0] and size[1] >= WIDE[1]
+    columns, height = WIDE if is_wide else NARROW
+    template = (SCREENS_40X12 if is_wide else SCREENS_20X4)["stopped"][index(locale)]
+    lines = lay_out(template, {**KEY_LABELS[locale], **labels.get(locale, {})}, [], columns=columns, height=height)
+    return make_screen(lines, columns=size[0], rows=size[1], view="stopped", is_wide=is_wide)
 
 
 def view_of(scene: Scene) -> str:
@@ -82,7 +94,7 @@ def view_of(scene: Scene) -> str:
         return "no_scanner"
     if state in (State.RESULT, State.STATUS, State.LAST):
         if record is None:
-            return "status_none"
+            return "status_none_training" if scene.context.is_training else "status_none"
         if record.state is RefundState.UNKNOWN and state is State.RESULT:
             return "unknown"
         return "result" if state is State.RESULT else "status"
@@ -113,6 +125,9 @@ def _menu(scene: Scene) -> Values:
             state=state_text(scene, newest),
             money=money_text(scene, newest),
         )
+    if scene.context.is_training:
+        words = scene.say("training.numbers")
+        return {"last": last, "notice": words if scene.columns < WIDE[0] else f"  {words}"}
     notice = scene.say(*_notice(scene)[:1], **_notice(scene)[1]) if _notice(scene)[0] else ""
     if scene.columns < WIDE[0]:
         return {"last": last, "notice": notice or scene.say("menu.hint")}
@@ -122,6 +137,8 @@ def _menu(scene: Scene) -> Values:
 def _notice(scene: Scene) -> tuple[str, dict[str, str]]:
     """Return the most urgent thing that the cashier should know at MENU."""
     facts = scene.facts
+    if facts.storage_code:
+        return f"notice.{facts.storage_code}", {}
     printer = facts.devices.get(DeviceName.PRINTER, "")
     if facts.notices:
         return "notice.results", {"count": str(len(facts.notices))}
@@ -195,6 +212,16 @@ def _put_message(scene: Scene, view: str, lines: list[str], *, is_wide: bool) ->
         lines[9 if view not in _LISTS else 0] = f"  {words}" if view not in _LISTS else words
         return
     lines[0 if view in _MESSAGE_ON_TOP or view in _LISTS else 2] = words
+
+
+def _put_training(scene: Scene, lines: list[str], *, is_wide: bool) -> None:
+    """Mark the screen: in the rule under the first line, or at the end of the first line of a small display."""
+    if is_wide:
+        words = scene.say("training.mark.long")
+        left = (scene.columns - cell_width(words)) // 2
+        lines[1] = "=" * left + words + "=" * (scene.columns - left - cell_width(words))
+    else:
+        lines[0] = end_with(lines[0], scene.say("training.mark"), scene.columns)
 
 
 class _Blank(dict[str, str]):

@@ -25,9 +25,17 @@ def render_customer(state: State, context: Context, facts: Facts, *, size: tuple
     key = _BY_STATE.get(state, "customer.idle")
     if state is State.RESULT and facts.record is not None:
         key = _result_key(facts)
+    if context.is_training:
+        key = "customer.training"
     words = text(key, context.locale, amount=_amount(context, facts, state))
     lines = [clip(line, size[0]) for line in words.split("\n")][: size[1]]
     return make_screen(lines, columns=size[0], rows=size[1], view=key)
+
+
+def render_customer_stopped(locale: str, *, size: tuple[int, int]) -> Screen:
+    """Draw the customer's display of a till whose agent has ended."""
+    lines = [clip(line, size[0]) for line in text("customer.stopped", locale).split("\n")][: size[1]]
+    return make_screen(lines, columns=size[0], rows=size[1], view="customer.stopped")
 
 
 def _result_key(facts: Facts) -> str:

@@ -8,7 +8,9 @@ from pos_agent.domain.screen import cell_width, clip, pad
 ALTERNATIVE, ROWS, RULE = "~~", "{rows}", "---"
 
 
-def lay_out(template: str, values: Mapping[str, str], rows: Sequence[str], *, columns: int, height: int) -> list[str]:
+def lay_out(
+    template: str, values: Mapping[str, str], rows: Sequence[str], *, columns: int, height: int, mark: str = ""
+) -> list[str]:
     """Fill a template.
 
     Args:
@@ -17,6 +19,7 @@ def lay_out(template: str, values: Mapping[str, str], rows: Sequence[str], *, co
         rows: List lines for `{rows}`; clipped to the room that is left.
         columns: Cells a line.
         height: Lines of the screen.
+        mark: Room for these words is left at the end of the first line.
     Returns:
         At most `height` lines, none wider than `columns`.
     """
@@ -25,7 +28,8 @@ def lay_out(template: str, values: Mapping[str, str], rows: Sequence[str], *, co
         place, room = lines.index(ROWS), height - len(lines) + 1
         listed = [*rows[:room], *[""] * (room - len(rows))]
         lines = [*lines[:place], *[_escape(row) for row in listed], *lines[place + 1 :]]
-    return [_line(line, values, columns) for line in lines]
+    room = columns - cell_width(mark) - 1 if mark else columns
+    return [_line(lines[0], values, room), *[_line(line, values, columns) for line in lines[1:]]]
 
 
 def room_for_rows(template: str, height: int) -> int:
@@ -72,8 +76,12 @@ def right(text: str, columns: int) -> str:
 
 def count_down(lines: Sequence[str], mark: str, *, columns: int, row: int) -> list[str]:
     """Put the remaining seconds at the end of the key line."""
-    line = pad(lines[row], columns - cell_width(mark) - 1) + " " + mark
-    return [*lines[:row], line, *lines[row + 1 :]]
+    return [*lines[:row], end_with(lines[row], mark, columns), *lines[row + 1 :]]
+
+
+def end_with(line: str, mark: str, columns: int) -> str:
+    """Return the line, clipped so that the mark stands at its end."""
+    return pad(line, columns - cell_width(mark) - 1) + " " + mark
 
 
 def _escape(row: str) -> str:

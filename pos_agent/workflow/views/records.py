@@ -24,6 +24,8 @@ def truth(record: RefundRecord, facts: Facts) -> MoneyTruth:
     While a broker is connected, an attempt may be committed at any moment: before the back office has spoken, the
     till then claims no more than that it does not know.
     """
+    if record.request.is_training:
+        return MoneyTruth(MoneyMoved.NO)
     return money_truth(
         update=record.update,
         was_send_attempted=record.was_send_attempted or facts.is_broker_connected,
@@ -34,7 +36,7 @@ def truth(record: RefundRecord, facts: Facts) -> MoneyTruth:
 def money_text(scene: Scene, record: RefundRecord) -> str:
     """Return the truth about money in words."""
     moved = truth(record, scene.facts).moved
-    if moved is MoneyMoved.NO and record.state in FINAL_STATES:
+    if moved is MoneyMoved.NO and (record.state in FINAL_STATES or record.request.is_training):
         return scene.say("money.no_final")
     return scene.say(f"money.{moved.value}")
 
@@ -43,11 +45,15 @@ def state_text(scene: Scene, record: RefundRecord) -> str:
     """Return the state in words; a withdrawal that is on its way says so."""
     if record.withdraw_requested and record.state in WITHDRAWABLE:
         return scene.say("state.withdrawing")
+    if record.request.is_training and record.update is None:
+        return scene.say("state.training")
     return scene.say(f"state.{record.state.value}")
 
 
 def headline(scene: Scene, record: RefundRecord) -> tuple[str, str]:
     """Return what happened (the key under ``result.``, empty when the state itself says it) and its words."""
+    if record.request.is_training:
+        return "training", scene.say("result.training")
     trouble = _trouble(scene, record)
     if trouble:
         return trouble, scene.say(f"result.{trouble}")
@@ -97,6 +103,8 @@ def _slip_key(slips: SlipFacts) -> tuple[str, int]:
 
 def upload_text(scene: Scene, record: RefundRecord) -> str:
     """Return how far the request has got towards the back office."""
+    if record.request.is_training:
+        return scene.say("upload.training")
     if record.is_held:
         return scene.say("upload.held")
     if record.is_stored or record.update is not None:
@@ -109,7 +117,7 @@ def upload_text(scene: Scene, record: RefundRecord) -> str:
 def detail_text(scene: Scene, record: RefundRecord, head: str, short_slip: str) -> str:
     """Return the one line of detail that matters most."""
     key = f"detail.{head}"
-    if head in ("offline", "silent", "no_paper", "cover_open", "no_printer", "held"):
+    if head in ("offline", "silent", "no_paper", "cover_open", "no_printer", "held", "training"):
         return scene.say(key)
     said = _update_detail(scene, record)
     number = tail(record.request.refund_request_id)
@@ -142,6 +150,8 @@ def customer_key(record: RefundRecord, slips: SlipFacts) -> str:
         RefundState.UNKNOWN: "unknown",
         RefundState.EXECUTING: "wait",
     }
+    if record.request.is_training:
+        return "customer.say.training"
     can_hand_over = slips.outcomes and not slips.waiting
     return "customer." + keys.get(record.state, "give_slip" if can_hand_over else "wait")
 

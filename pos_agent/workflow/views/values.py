@@ -77,6 +77,7 @@ def status_values(scene: Scene) -> Values:
         "terminal": scene.rules.terminal_id,
         "phone": scene.rules.service_phone or "-",
         "version": scene.rules.policy.version,
+        "training": scene.say("training.end" if context.is_training else "training.start"),
         "code": facts.safe_code if scene.state is State.SAFE else context.refusal,
         "length": str(context.code.length) if context.code is not None else "",
     }

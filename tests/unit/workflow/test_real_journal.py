@@ -62,6 +62,8 @@ async def test_i6_shift_closed_on_the_real_journal_queues_a_slip_with_the_chain_
             await till.press("CLEAR", "0", "1", "ENTER", *PIN, "ENTER")
             await till.wait_for(lambda: till.state == "MENU")
             await till.press("FN", "8")
+            await till.wait_for(lambda: till.state == "SHIFT")
+            await till.press("ENTER")
             await till.wait_for(lambda: till.state == "MENU")
         job = await journal.next_print_job(with_results=False)
         assert job is not None
