@@ -83,8 +83,13 @@ class _Job:
 
 @dataclass(slots=True)
 class Writer:
-    """Runs operations on its own thread; results come back to the loop that made it."""
+    """Runs operations on its own thread; results come back to the loop that made it.
 
+    Attributes:
+        on_trouble: Set when the disk refused a write, or pages are damaged.
+    """
+
+    on_trouble: Wakes
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _queue: "queue.SimpleQueue[_Job | None]" = field(default_factory=queue.SimpleQueue)
     _thread: threading.Thread | None = None
@@ -142,7 +147,7 @@ class Writer:
             try:
                 while batch := self._next_batch():
                     _execute(databases, batch)
-                    self._tell(_deliver, batch)
+                    self._tell(_deliver, batch, self.on_trouble)
             finally:
                 databases.close()
         self._tell(_settle, self._ended, None, None)
@@ -263,12 +268,14 @@ def _run(databases: Databases, job: _Job) -> None:
 # -- back on the loop -----------------------------------------------------------------------------------------------
 
 
-def _deliver(batch: list[_Job]) -> None:
+def _deliver(batch: list[_Job], on_trouble: Wakes) -> None:
     for job in batch:
         error = job.error
         if isinstance(error, sqlite3.Error):
             error = _errors.translated(error)
             error.__cause__ = job.error
+            if isinstance(error, JournalCorruptError | JournalFullError):
+                on_trouble.set()
         _settle(job.future, job.result, error)
         if error is None:
             for waker in job.wakes:

@@ -72,6 +72,7 @@ class Journal:
     Attributes:
         outbox_changed: Set after a commit that added or released an outbox row.
         print_jobs_changed: Set after a commit that added a print job.
+        storage_troubled: Set when the disk refused a write, or damage was found.
         upkeep: Free space, retention, deferred checks.
     """
 
@@ -84,7 +85,8 @@ class Journal:
         self._clock = clock
         self._boot_id = boot_id
         self._lock = lock
-        self._writer = Writer()
+        self.storage_troubled = Signal()
+        self._writer = Writer(self.storage_troubled)
         self.upkeep = Upkeep(self._writer, folder, clock)
 
     @classmethod
