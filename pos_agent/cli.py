@@ -85,6 +85,16 @@ def _add_outbox(
     listing.add_argument("--all", action="store_true", help="with requests that the back office has acknowledged")
     show = actions.add_parser("show", parents=[common, machine], help="one request in full")
     show.add_argument("request", help="refund request number, or its last 6 digits")
+    release = actions.add_parser(
+        "release",
+        parents=[common, machine],
+        help="let a new journal begin beside a damaged one that was set aside (E-JOURNAL)",
+        description="Show the damaged journals that were set aside and, once confirmed, let the till begin a new one. "
+        "The files are kept. Who and why are written to the new audit chain. Exit code 1: nothing was released.",
+    )
+    release.add_argument("--by", default="", help="who takes the responsibility")
+    release.add_argument("--why", default="", help="why, such as the number of the repair order")
+    release.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_audit(

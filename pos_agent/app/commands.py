@@ -14,6 +14,7 @@ from pos_agent import __version__
 from pos_agent.app.clock import SystemClock
 from pos_agent.app.identity import read_boot_id
 from pos_agent.app.pins import WeakPinError, hash_pin
+from pos_agent.app.release import release
 from pos_agent.control.server import read_status
 from pos_agent.domain.identifiers import grouped
 from pos_agent.domain.money import format_amount
@@ -234,6 +235,10 @@ def _audit_verify(options: argparse.Namespace) -> int:
     return 0
 
 
+def _outbox_release(options: argparse.Namespace) -> int:
+    return release(options, _load(options).config)
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "version": _version,
     "check-config": _check_config,
@@ -244,4 +249,5 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "audit verify": _audit_verify,
     "outbox list": _outbox_list,
     "outbox show": _outbox_show,
+    "outbox release": _outbox_release,
 }

@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from base64 import b64encode
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ from drivers.registry import DeviceSet, build_devices
 from pos_agent import __version__
 from pos_agent.app import safe
 from pos_agent.app.clock import SystemClock
+from pos_agent.app.housekeeping import Housekeeping
 from pos_agent.app.identity import (
     KeyedHash,
     SystemRandom,
@@ -140,6 +142,16 @@ async def compose(
         safe_code=code,
     )
     runners.append(("workflow", controller.run))
+    if journal is not None:
+        upkeep = Housekeeping(
+            journal,
+            clock=clock,
+            sink=inbox.put,
+            is_idle=lambda: controller.is_idle,
+            retention_days=config.journal.retention_days,
+            sign=_signer(keys),
+        )
+        runners.append(("housekeeping", upkeep.run))
     till = Till(
         terminal_id=config.terminal.terminal_id,
         controller=controller,
@@ -163,8 +175,13 @@ async def _open_journal(config: Config, *, clock: SystemClock, boot_id: str) -> 
         return None, safe.BAD_JOURNAL
     except JournalError as error:
         log.critical("journal code=%s %s", error.code, error)
-        return None, safe.BAD_DISK
+        return None, error.code
     return journal, ""
+
+
+def _signer(keys: SyncKeys | None) -> Callable[[bytes], str] | None:
+    """Return what signs the beginning of a purged audit chain with the device key."""
+    return None if keys is None else lambda statement: b64encode(keys.device_key.sign(statement)).decode()
 
 
 def _devices(config: Config, data: DataFinder, inbox: Inbox) -> tuple[DeviceSet, str]:
