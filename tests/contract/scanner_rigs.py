@@ -22,11 +22,11 @@ class WireScannerRig(ScannerRig):
     """A driver on a simulator's port.
 
     Attributes:
-        family: Names the conformance sheet.
+        sheet: Names the conformance sheet.
         config: What the till is told; the path is added.
     """
 
-    family = ""
+    sheet = ""
     config = ScannerConfig()
 
     def __init__(self, folder: Path) -> None:
@@ -74,7 +74,7 @@ class WireScannerRig(ScannerRig):
 
 
 class PlainRig(WireScannerRig):
-    family = "plain"
+    sheet = "scanner-plain"
     suffix = b"\r"
 
     def make_port(self) -> SerialPort:
@@ -88,7 +88,7 @@ class PlainRig(WireScannerRig):
 class NoSuffixRig(PlainRig):
     """A scanner without suffix: silence ends each code, and codes are scanned one after the other."""
 
-    family = "plain-no-suffix"
+    sheet = "scanner-plain-no-suffix"
     suffix = b""
     config = ScannerConfig(suffix="idle", idle_gap_ms=20)
 
@@ -100,7 +100,7 @@ class NoSuffixRig(PlainRig):
 
 
 class AckNakRig(WireScannerRig):
-    family = "ack-nak"
+    sheet = "scanner-ack-nak"
     config = ScannerConfig(protocol="ack_nak")
 
     def make_port(self) -> SerialPort:
@@ -112,7 +112,7 @@ class AckNakRig(WireScannerRig):
 
 
 class SsiRig(WireScannerRig):
-    family = "ssi"
+    sheet = "scanner-ssi"
     config = ScannerConfig(protocol="ssi")
 
     def make_port(self) -> SerialPort:
@@ -128,7 +128,7 @@ class SsiRig(WireScannerRig):
 
 
 class GrowRig(WireScannerRig):
-    family = "grow"
+    sheet = "scanner-grow"
     config = ScannerConfig(protocol="grow")
 
     def make_port(self) -> SerialPort:
