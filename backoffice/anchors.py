@@ -45,8 +45,21 @@ def note_requests(session: Session, now: Now, told: Sequence[Anchor]) -> None:
     session.connection().execute(insert(Anchor), rows)
 
 
-def note_sync(session: Session, now: Now, message: SyncMessage) -> None:
-    """Keep the head told at a connection; alarm where the chain was shorter or other than it was."""
+def longest(session: Session, terminal_id: str) -> int:
+    """Return the highest line that a till told at a connection, 0 if it told none."""
+    of_till = (Anchor.terminal_id == terminal_id, Anchor.source == SYNC)
+    return session.scalar(select(func.max(Anchor.line)).where(*of_till)) or 0
+
+
+def note_sync(session: Session, now: Now, message: SyncMessage, *, floor: int) -> None:
+    """Keep the head told at a connection; alarm where the chain was shorter or other than it was.
+
+    Args:
+        session: Writing.
+        now: Clock.
+        message: The page.
+        floor: Lines that the chain is proved to have had when the page was signed; it may have been on its way long.
+    """
     if message.audit_lines <= 0 or not is_head(message.audit_head):
         return
     anchor = Anchor(
@@ -59,11 +72,10 @@ def note_sync(session: Session, now: Now, message: SyncMessage) -> None:
     )
     of_till = (Anchor.terminal_id == message.terminal_id, Anchor.source == SYNC)
     same_line = session.scalars(select(Anchor.head).where(*of_till, Anchor.line == anchor.line)).all()
-    longest = session.scalar(select(func.max(Anchor.line)).where(*of_till)) or 0
     if same_line and anchor.head not in same_line:
         _alarm_fork(session, now, anchor, f"another head at line {anchor.line} than before")
-    elif anchor.line < longest:
-        _alarm_fork(session, now, anchor, f"{anchor.line} lines, it had {longest}")
+    elif anchor.line < floor:
+        _alarm_fork(session, now, anchor, f"{anchor.line} lines, it had {floor}")
     if session.get(Anchor, (anchor.terminal_id, anchor.head, SYNC)) is None:
         session.add(anchor)
         session.flush()
@@ -76,11 +88,11 @@ def _alarm_fork(session: Session, now: Now, anchor: Anchor, detail: str) -> None
         alarm(session, event_id, "audit_fork", now=now, data=data)
 
 
-def newest(session: Session) -> dict[str, Anchor]:
+def newest(session: Session, terminal_ids: Sequence[str]) -> dict[str, Anchor]:
     """Return, by till, the head that it told at its newest connection: the one that its shift slip shows or passed."""
     last = (
         select(Anchor.terminal_id, func.max(Anchor.line).label("line"))
-        .where(Anchor.source == SYNC)
+        .where(Anchor.source == SYNC, Anchor.terminal_id.in_(terminal_ids))
         .group_by(Anchor.terminal_id)
         .subquery()
     )
@@ -91,6 +103,16 @@ def newest(session: Session) -> dict[str, Anchor]:
         .order_by(Anchor.at)
     )
     return {anchor.terminal_id: anchor for anchor in rows}
+
+
+def told(session: Session, terminal_id: str, head: str) -> Anchor | None:
+    """Return where a till told this head, at a connection rather than with a request; None if it never did."""
+    return session.scalars(
+        select(Anchor)
+        .where(Anchor.terminal_id == terminal_id, Anchor.head == head)
+        .order_by(Anchor.line.desc())
+        .limit(1)
+    ).first()
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,7 +70,8 @@ def mark_terminal(session: Session, terminal_id: str, *, is_denied: bool) -> Non
     terminal.is_denied = is_denied
     if not is_denied:
         # Somebody looked at the cards: the next token is believed once, whatever it is.
-        terminal.is_suspect, terminal.token, terminal.token_previous = False, "", ""
+        terminal.is_suspect = False
+        terminal.token_confirmed, terminal.token_seed, terminal.token_earlier_seed = None, "", ""
     session.flush()
 
 

@@ -72,7 +72,9 @@ def begin(session: Session, now: Now, *, lost_epoch: int = 0) -> int:
     set_epoch(session, epoch, is_restoring=True)
     session.add(Restore(epoch=epoch, from_epoch=before, started_at=at, window_days=WINDOW_DAYS))
     # Tokens of the copy are older than what tills were given since: the next one of each till is believed once.
-    session.execute(update(Terminal).values(token="", token_previous="", is_online=False))
+    session.execute(
+        update(Terminal).values(token_confirmed=None, token_seed="", token_earlier_seed="", is_online=False)
+    )
     session.execute(delete(Lease))
     session.execute(delete(WebSession))
     data = {"from_epoch": str(before), "epoch": str(epoch)}

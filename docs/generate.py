@@ -174,7 +174,11 @@ _CHANNELS: dict[str, tuple[str, str, tuple[type[Any], ...]]] = {
     ),
     "up/event": ("send", "QoS 1. Facts that the back office keeps.", (messages.TerminalEventMessage,)),
     "state": ("send", "QoS 1, retained; also the will (delay 15 s).", (messages.PresenceMessage,)),
-    "down/ack": ("receive", "QoS 1, no expiry.", (messages.AppAckMessage, messages.SyncReplyMessage)),
+    "down/ack": (
+        "receive",
+        "QoS 1, no expiry.",
+        (messages.AppAckMessage, messages.SyncReplyMessage, messages.SyncChallengeMessage),
+    ),
     "down/refund": ("receive", "QoS 1, no expiry; resent until up/ack.", (messages.RefundStateMessage,)),
     "down/answer": ("receive", "QoS 1, message expiry 10 s.", (messages.SaleAnswerMessage,)),
 }

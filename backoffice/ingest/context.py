@@ -14,7 +14,7 @@ class Context(msgspec.Struct, frozen=True):
     """Configuration, time and randomness.
 
     Attributes:
-        new_token: Returns a fresh random token.
+        new_token: Returns a fresh random text, never one that it returned before.
     """
 
     config: Config

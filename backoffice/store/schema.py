@@ -48,19 +48,18 @@ class Merchant(Base):
 class Terminal(Base):
     """A till: its keys, and what was heard of it last.
 
-    `token` is the newest one given out, `token_previous` the one before (its reply may have been lost).
+    The token columns are a `backoffice.ingest.tokens.TokenBook`.
     """
 
     __tablename__ = "terminals"
     terminal_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.merchant_id"))
     device_keys: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    token: Mapped[str] = mapped_column(String(64), default="")
-    token_previous: Mapped[str] = mapped_column(String(64), default="")
+    token_confirmed: Mapped[str | None] = mapped_column(String(64))
+    token_seed: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    token_earlier_seed: Mapped[str] = mapped_column(String(64), default="", server_default="")
     boot_id: Mapped[str] = mapped_column(String(64), default="")
     conn_seq: Mapped[int] = mapped_column(default=0)
-    sync_boot_id: Mapped[str] = mapped_column(String(64), default="")
-    sync_conn_seq: Mapped[int] = mapped_column(default=0)
     last_seq: Mapped[int] = mapped_column(default=0)
     is_online: Mapped[bool] = mapped_column(default=False)
     is_denied: Mapped[bool] = mapped_column(default=False)
@@ -110,7 +109,10 @@ class WebSession(Base):
 
 
 class Sale(Base):
-    """A sale. Sums of refunds are computed from `Refund`, never kept here, except what was refunded before import."""
+    """A sale. Sums of refunds are computed from `Refund`, never kept here, except what was refunded before import.
+
+    `payer_hash` is a keyed hash of the payer's account or card token (F5), never the account itself.
+    """
 
     __tablename__ = "sales"
     __table_args__ = (UniqueConstraint("merchant_id", "order_no"), Index("ix_sales_trade", "channel_trade_no"))
@@ -124,6 +126,8 @@ class Sale(Base):
     account_mask: Mapped[str] = mapped_column(String(40), default="")
     store: Mapped[str] = mapped_column(String(80), default="")
     terminal_id: Mapped[str] = mapped_column(String(40), default="")
+    operator_no: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    payer_hash: Mapped[str] = mapped_column(String(64), default="", server_default="", index=True)
     paid_at: Mapped[datetime]
     paid_minor: Mapped[int]
     base_refunded_minor: Mapped[int] = mapped_column(default=0)
@@ -136,7 +140,10 @@ class Sale(Base):
 
 
 class Refund(Base):
-    """A refund request and where it stands. `version` grows with every change; decisions name the one they saw (D9)."""
+    """A refund request and where it stands. `version` grows with every change; decisions name the one they saw (D9).
+
+    `asked_at` is when the acquirer was last asked and answered.
+    """
 
     __tablename__ = "refund_requests"
     __table_args__ = (
@@ -173,6 +180,7 @@ class Refund(Base):
     polls: Mapped[int] = mapped_column(default=0)
     next_at: Mapped[datetime | None]
     unknown_since: Mapped[datetime | None]
+    asked_at: Mapped[datetime | None]
 
 
 class Message(Base):
@@ -207,6 +215,7 @@ class AuditLine(Base):
     """One edge; each line carries the hash of the line before (I6)."""
 
     __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_at", "at"),)
     refund_request_id: Mapped[str] = mapped_column(String(22), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
@@ -287,6 +296,7 @@ class EventRow(Base):
     """Events of tills and alarms of our own."""
 
     __tablename__ = "events"
+    __table_args__ = (Index("ix_events_name", "name", "refund_request_id"),)
     event_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     terminal_id: Mapped[str] = mapped_column(String(40), default="", index=True)
     refund_request_id: Mapped[str] = mapped_column(String(22), default="", index=True)

@@ -93,8 +93,11 @@ class SyncMessage(_Message, frozen=True, kw_only=True, tag="sync"):
     Attributes:
         last_seq: Highest submission number ever used by this terminal.
         audit_lines, audit_head: Number and head of the last line of the terminal's audit chain (I6); 0 = not said.
-        nonce: Echoed in the reply: a signed time is an answer to a question, not to a minute (design D19).
-        token: The token of the last `SyncReply`; an old one means a clone or a restored card (trust.md 8).
+        nonce: Random, new with each comparison, the same on all its pages. Echoed in the reply, and only replies to
+            the newest comparison count: a signed time and a token are answers to a question, not to a minute (D19).
+        token: The token of the last `SyncReply` that was kept; an old one, together with a challenge, means a clone
+            or a restored card (trust.md 8, ADR 0009).
+        challenge: Of the `SyncChallenge` that this comparison answers; empty if it answers none.
     """
 
     boot_id: str
@@ -109,6 +112,7 @@ class SyncMessage(_Message, frozen=True, kw_only=True, tag="sync"):
     items: tuple[SyncItem, ...] = ()
     audit_lines: int = 0
     audit_head: str = ""
+    challenge: str = ""
 
 
 class SaleLookUpMessage(_Message, frozen=True, kw_only=True, tag="sale.lookup"):
@@ -154,7 +158,7 @@ class AppAckMessage(_Message, frozen=True, kw_only=True, tag="ack"):
         kind: A `MessageKind` value, or ``sync``.
         epoch: The back office's restore counter.
         detail: English, for engineers; no secrets.
-        boot_id, conn_seq: With ``sync``: of the page that is refused; for any other connection it means nothing.
+        boot_id, conn_seq, nonce: With ``sync``: of the page that is refused; for any other comparison it means nothing.
     """
 
     refund_request_id: str
@@ -166,6 +170,7 @@ class AppAckMessage(_Message, frozen=True, kw_only=True, tag="ack"):
     detail: str = ""
     boot_id: str = ""
     conn_seq: int = 0
+    nonce: str = ""
 
 
 class SyncReplyMessage(_Message, frozen=True, kw_only=True, tag="sync.reply"):
@@ -175,7 +180,7 @@ class SyncReplyMessage(_Message, frozen=True, kw_only=True, tag="sync.reply"):
         wanted: Requests that the back office does not have: send them again.
         highest_seq: Highest submission number that the back office has of this terminal.
         nonce: The question's, with `at` the signed time.
-        token: To be journalled and shown at the next connect.
+        token: To be journalled and shown at the next connect, if this answers the newest comparison.
     """
 
     boot_id: str
@@ -187,6 +192,17 @@ class SyncReplyMessage(_Message, frozen=True, kw_only=True, tag="sync.reply"):
     at: datetime
     nonce: str = ""
     wanted: tuple[str, ...] = ()
+
+
+class SyncChallengeMessage(_Message, frozen=True, kw_only=True, tag="sync.challenge"):
+    """down/ack: a sync page may be an old one that the broker kept; compare again at once and echo the challenge.
+
+    Nothing of the page counts. It means nothing unless `nonce` is that of the newest comparison (ADR 0009).
+    """
+
+    nonce: str
+    challenge: str
+    at: datetime
 
 
 class RefundStateMessage(_Message, frozen=True, kw_only=True, tag="refund.state"):
@@ -228,4 +244,11 @@ UpMessage = (
     | TerminalEventMessage
     | PresenceMessage
 )
-DownMessage = AppAckMessage | SyncReplyMessage | RefundStateMessage | SaleAnswerMessage | BackOfficePresenceMessage
+DownMessage = (
+    AppAckMessage
+    | SyncReplyMessage
+    | SyncChallengeMessage
+    | RefundStateMessage
+    | SaleAnswerMessage
+    | BackOfficePresenceMessage
+)

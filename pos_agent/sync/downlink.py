@@ -25,6 +25,7 @@ from pos_agent.protocol.messages import (
     RefundStateMessage,
     SaleAnswerMessage,
     StateAckMessage,
+    SyncChallengeMessage,
     SyncReplyMessage,
 )
 from pos_agent.protocol.topics import BACK_OFFICE_STATE, Leaf, parse_terminal_topic
@@ -123,13 +124,16 @@ class Downlink:
                     self._uplink.resume()
                 else:
                     self._count("stale", topic, "sync reply to no open page")
+            case SyncChallengeMessage():
+                if not self._presence.take_challenge(message):
+                    self._count("stale", topic, "challenge to no open comparison")
             case BackOfficePresenceMessage():
                 self._take_presence(message, is_retained=is_retained)
 
     async def _take_ack(self, ack: AppAckMessage) -> None:
         if ack.kind == "sync":
-            if ack.boot_id and not self._presence.is_own_page(ack.boot_id, ack.conn_seq):
-                self._count("stale", Leaf.DOWN_ACK, "refusal of another connection's page")
+            if not self._presence.is_refused(ack):
+                self._count("stale", Leaf.DOWN_ACK, "refusal of another comparison's page")
             elif ack.status not in CLEARING_STATUSES:
                 await self._journal.audit("sync.refused", "back_office", {"status": ack.status, "detail": ack.detail})
                 self._uplink.block(ack.detail or ack.status)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
@@ -12,10 +13,18 @@ from pos_agent.journal.store import Journal
 from pos_agent.mqtt.messages import Will
 from pos_agent.protocol import codec
 from pos_agent.protocol.envelope import UP_TYPE
-from pos_agent.protocol.messages import PresenceMessage, SyncItem, SyncMessage, SyncReplyMessage
+from pos_agent.protocol.messages import (
+    AppAckMessage,
+    PresenceMessage,
+    SyncChallengeMessage,
+    SyncItem,
+    SyncMessage,
+    SyncReplyMessage,
+)
 from pos_agent.protocol.topics import Leaf, terminal_topic
 from pos_agent.sync._link import LinkView
 from pos_agent.sync._sender import Sender
+from pos_agent.sync.question import Question
 
 _log = logging.getLogger(__name__)
 PAGE_ITEMS: Final = 100
@@ -46,11 +55,10 @@ class Presence:
         self._boot_id = boot_id
         self._version = version
         self._on_signed_time = on_signed_time
-        self._comparisons = 0
-        self._nonce = ""
+        self._question = Question()
+        self._challenge = ""
         self._asked_time_s = float("-inf")
         self._wake = asyncio.Event()
-        self._unanswered: set[int] = set()
         self._answered = asyncio.Event()
         self._last_conn_seq = 0
         self.epoch = 0
@@ -80,7 +88,8 @@ class Presence:
         )
 
     def compare(self) -> None:
-        """Send the sync pages (again): the connection or the back office is new."""
+        """Send the sync pages (again): the connection or the back office is new, older answers mean nothing."""
+        self._question = Question()
         self._wake.set()
 
     async def say_offline(self) -> None:
@@ -118,15 +127,17 @@ class Presence:
 
     async def _compare(self, conn_seq: int, timeout_s: float) -> bool:
         """Send all pages; return False if an answer is missing and nothing newer happened."""
+        # From here on an answer to an earlier comparison means nothing: its token is not for this one (ADR 0009).
+        question = self._question = Question(secrets.token_hex(8), self._challenge)
+        self._challenge = ""
+        self._answered.clear()
         items = await self._journal.sync_items()
         pages: Sequence[list[SyncItem]] = [items[i : i + PAGE_ITEMS] for i in range(0, len(items), PAGE_ITEMS)] or [[]]
         last_seq, token, epoch = await self._journal.sync_head()
         audit_lines, audit_head = await self._journal.audit_head()
         self.epoch = epoch
-        self._unanswered = set(range(1, len(pages) + 1))
-        self._answered.clear()
-        self._comparisons += 1
-        self._nonce, self._asked_time_s = f"{conn_seq}.{self._comparisons}", self._clock.monotonic_s()
+        question.unanswered = set(range(1, len(pages) + 1))
+        self._asked_time_s = self._clock.monotonic_s()
         for number, page in enumerate(pages, 1):
             message = SyncMessage(
                 terminal_id=self._sender.terminal_id,
@@ -141,7 +152,8 @@ class Presence:
                 items=tuple(page),
                 audit_lines=audit_lines,
                 audit_head=audit_head,
-                nonce=self._nonce,
+                nonce=question.nonce,
+                challenge=question.challenge,
             )
             await self._sender.send(Leaf.UP_SYNC, message)
         return await self._sleep(timeout_s)
@@ -156,27 +168,36 @@ class Presence:
                 wait.cancel()
         return bool(done)
 
-    def is_own_page(self, boot_id: str, conn_seq: int) -> bool:
-        """Return True if pages of this boot and connection are ours, now."""
-        return (boot_id, conn_seq) == (self._boot_id, self._link.link.conn_seq)
+    def is_refused(self, refusal: AppAckMessage) -> bool:
+        """Return True if this refuses the newest comparison; an older refusal may be a replay."""
+        return self._question.is_mine(refusal.nonce)
+
+    def take_challenge(self, challenge: SyncChallengeMessage) -> bool:
+        """Compare again and echo the challenge; return False if it is about an older comparison."""
+        question = self._question
+        if not question.is_mine(challenge.nonce):
+            return False
+        self._question, self._challenge = Question(), challenge.challenge
+        if challenge.challenge != question.challenge:
+            self._wake.set()  # else it is no progress: asked again after the time-out, never in a loop
+        return True
 
     async def take_reply(self, reply: SyncReplyMessage) -> bool:
-        """Keep a reply to one of our pages of this connection; return False for any other."""
-        if not self.is_own_page(reply.boot_id, reply.conn_seq):
-            return False
-        if reply.page not in self._unanswered:
+        """Keep a reply to a page of the newest comparison; return False for any other."""
+        question = self._question
+        if not question.takes(reply.nonce, reply.page):
             return False
         self._take_time(reply)
         await self._journal.record_sync_reply(reply)
         self.epoch = max(self.epoch, reply.epoch)
-        self._unanswered.discard(reply.page)
-        if not self._unanswered:
+        question.unanswered.discard(reply.page)
+        if not question.unanswered and question is self._question:
             self._answered.set()
             self._link.prove()
         return True
 
     def _take_time(self, reply: SyncReplyMessage) -> None:
-        """Believe the time of an answer to the newest question only: the broker may have kept an older one back."""
+        """Believe the time of a fast answer only: the broker may have kept it back."""
         is_fast = self._clock.monotonic_s() - self._asked_time_s <= _TIME_ANSWER_S
-        if self._on_signed_time is not None and reply.nonce == self._nonce and is_fast:
+        if self._on_signed_time is not None and is_fast:
             self._on_signed_time(reply.at)

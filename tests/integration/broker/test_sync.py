@@ -304,6 +304,7 @@ async def test_sync_refused_stops_submission_and_says_so(pair: Pair) -> None:
             epoch=1,
             at=office.started,
             detail="clone suspected",
+            nonce=office.syncs[-1].nonce,
         )
         await office.say(TILL, Leaf.DOWN_ACK, refusal)
         await until(lambda: till.link == LinkChanged(True, True, "E-PROTO"))

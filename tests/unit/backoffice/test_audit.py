@@ -11,7 +11,6 @@ from backoffice import anchors, audit, cli
 from backoffice.store.schema import Anchor, AuditLine, EventRow, Refund
 from pos_agent.journal.store import Journal
 from pos_agent.protocol.messages import SyncMessage
-from pos_agent.protocol.topics import Leaf
 from tests.fakes.broker_samples import ManualClock, make_request
 from tests.unit.backoffice.world import TERMINAL, World
 
@@ -39,7 +38,7 @@ def _sync(world: World, lines: int, head: str, *, conn_seq: int) -> None:
         audit_lines=lines,
         audit_head=head,
     )
-    world.send(Leaf.UP_SYNC, message)
+    world.compare(message)
 
 
 async def test_i6_verify_of_whole_chains_gives_one_head_over_all(world: World) -> None:

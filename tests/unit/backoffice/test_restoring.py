@@ -12,9 +12,11 @@ from pos_agent.domain.refund import MoneyMoved, RefundState
 from pos_agent.protocol.codec import decode_down
 from pos_agent.protocol.messages import (
     AckStatus,
+    AppAckMessage,
     RefundStateMessage,
     RefundWithdrawMessage,
     StateAckMessage,
+    SyncChallengeMessage,
     SyncMessage,
     SyncReplyMessage,
 )
@@ -36,7 +38,7 @@ def _sync(world: World, last_seq: int, conn_seq: int = 1) -> SyncReplyMessage:
     message = SyncMessage(
         terminal_id=TERMINAL, boot_id="b9", conn_seq=conn_seq, last_seq=last_seq, page=1, pages=1, at=world.now
     )
-    reply = world.send(Leaf.UP_SYNC, message)[0].message
+    reply = world.compare(message)
     assert isinstance(reply, SyncReplyMessage)
     return reply
 
@@ -311,7 +313,15 @@ def test_sync_after_a_restore_accepts_the_tokens_that_the_copy_never_saw(world: 
     message = SyncMessage(
         terminal_id=TERMINAL, boot_id="b10", conn_seq=1, last_seq=0, page=1, pages=1, at=world.now, token="lost-token"
     )
-    reply = world.send(Leaf.UP_SYNC, message)[0].message
+    reply = world.compare(message)
     assert isinstance(reply, SyncReplyMessage)
     again = msgspec.structs.replace(message, conn_seq=2, token="older-token")
-    assert not isinstance(world.send(Leaf.UP_SYNC, again)[0].message, SyncReplyMessage)
+    assert isinstance(world.compare(again), AppAckMessage)
+
+
+def test_page_from_before_a_restore_that_is_replayed_does_not_count_as_the_till(world: World) -> None:
+    old = SyncMessage(terminal_id=TERMINAL, boot_id="b9", conn_seq=1, last_seq=0, page=1, pages=1, at=world.now)
+    world.compare(old)
+    _restore(world)
+    assert isinstance(world.send(Leaf.UP_SYNC, old)[0].message, SyncChallengeMessage)
+    assert _progress(world).silent_tills == (TERMINAL,)

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 from sqlalchemy import create_engine
 
 from backoffice import enrolment, review, sales
@@ -34,7 +35,14 @@ from pos_agent.domain.refund import (
 from pos_agent.protocol.codec import encode
 from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.envelope import UP_TYPE, seal
-from pos_agent.protocol.messages import AppAckMessage, RefundRequestMessage, UpMessage
+from pos_agent.protocol.messages import (
+    AppAckMessage,
+    DownMessage,
+    RefundRequestMessage,
+    SyncChallengeMessage,
+    SyncMessage,
+    UpMessage,
+)
 from pos_agent.protocol.topics import Leaf, terminal_topic
 
 START = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -206,6 +214,15 @@ class World:
     def send(self, leaf: Leaf, message: UpMessage, terminal_id: str = TERMINAL) -> list[Reply]:
         incoming = Incoming(terminal_topic(terminal_id, leaf), self.sealed(message, terminal_id))
         return self.receiver.receive([incoming])
+
+    def compare(self, message: SyncMessage) -> DownMessage:
+        """Send a sync page as a till does: a challenge is answered with a new question that echoes it."""
+        answer = self.send(Leaf.UP_SYNC, message)[0].message
+        if isinstance(answer, SyncChallengeMessage):
+            assert answer.nonce == message.nonce
+            again = msgspec.structs.replace(message, nonce=f"{message.nonce}+", challenge=answer.challenge)
+            answer = self.send(Leaf.UP_SYNC, again)[0].message
+        return answer
 
     def submit(self, request: RefundRequest, terminal_id: str = TERMINAL) -> AppAckMessage:
         message = RefundRequestMessage(terminal_id=terminal_id, request=request)
