@@ -8,8 +8,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from hil.chaos.checker import Report, check_folder
+from hil.chaos.checker import check_folder
 from hil.chaos.schedule import WEIGHTS
+from hil.chaos.verdict import Report
 
 _MOST_SHOWN = 40
 

@@ -2,13 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
+from hil.chaos.restores import Restorer
 from hil.chaos.schedule import Step, schedule
 from hil.chaos.spy import ATTACKS, Spy
+from hil.chaos.till import Till
 from hil.chaos.world import World
 from hil.rig.daemon import find_faketime
 
 _SKEWS_S = (-86_400 * 365, -7_200, 3_600, 86_400 * 365)
+#: With a skew of none at all the library that makes the clock jump is not loaded.
+_ALMOST_RIGHT_S = 1
+_CARDS = {"image_card": Restorer.image_card, "old_card": Restorer.old_card, "clone_card": Restorer.clone_card}
 
 
 class Breaker:
@@ -17,6 +23,7 @@ class Breaker:
     def __init__(self, world: World, spy: Spy) -> None:
         self._world = world
         self._spy = spy
+        self._restorer = Restorer(world)
         self._busy: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures: list[Exception] = []
@@ -25,11 +32,11 @@ class Breaker:
         """Break things until cancelled."""
         for step in schedule(seed, only):
             await asyncio.sleep(step.pause_s)
-            name, act = self._action(step)
-            if name in self._busy or (name == "database" and self._world.postgres is None):
+            names, act = self._action(step)
+            if not self._busy.isdisjoint(names) or (step.fault == "kill_database" and self._world.postgres is None):
                 continue
-            self._busy.add(name)
-            task = asyncio.create_task(self._do(step, name, act), name=f"chaos-{step.fault}")
+            self._busy.update(names)
+            task = asyncio.create_task(self._do(step, names, act), name=f"chaos-{step.fault}")
             self._tasks.add(task)
             task.add_done_callback(self._forget)
 
@@ -50,50 +57,70 @@ class Breaker:
         if isinstance(error, Exception):
             self._failures.append(error)
 
-    async def _do(self, step: Step, name: str, act: Callable[[Step], Awaitable[None]]) -> None:
-        self._world.history.add("fault", fault=step.fault, what=name, hold_s=round(step.hold_s, 2))
+    async def _do(self, step: Step, names: tuple[str, ...], act: Callable[[Step], Awaitable[None]]) -> None:
+        self._world.history.add("fault", fault=step.fault, what=names[0], hold_s=round(step.hold_s, 2))
         try:
             await act(step)
         finally:
-            self._busy.discard(name)
+            self._busy.difference_update(names)
 
-    def _action(self, step: Step) -> tuple[str, Callable[[Step], Awaitable[None]]]:
-        group = step.fault.partition("_")[0]
-        till = self._world.tills[step.target % 2].name
-        if step.fault in ("kill_office", "stall_office"):
-            return "office", self._office
-        if step.fault in ("kill_broker", "stop_broker", "wipe_broker", "stall_broker"):
-            return "broker", self._broker
-        if step.fault == "kill_database":
-            return "database", self._database
-        match group:
-            case "kill" | "clock":
-                return f"{till}-power", self._till
-            case "proxy":
-                return f"proxy-{step.target}", self._proxy
-            case "attack":
-                return "attack", self._attack
-            case "keypad":
-                return f"{till}-keypad", self._plug
-            case "scanner":
-                return f"{till}-scanner", self._scanner
-            case _:
-                return f"{till}-printer", self._printer
+    def _target(self, step: Step) -> Till:
+        return self._world.tills[step.target % 2]
+
+    def _action(self, step: Step) -> tuple[tuple[str, ...], Callable[[Step], Awaitable[None]]]:
+        """Return what a fault occupies, and what does it; faults that occupy the same thing do not meet."""
+        names, act = _OCCUPIED.get(step.fault) or _OCCUPIED[step.fault.partition("_")[0]]
+        places = {"till": self._target(step).name, "side": step.target % 2, "proxy": step.target}
+        return tuple(name.format(**places) for name in names), getattr(self, act)
 
     async def _till(self, step: Step) -> None:
-        if step.fault == "clock" and find_faketime() is not None:
+        async with self._target(step).hands:
+            if step.fault.startswith("clock") and find_faketime() is not None:
+                await self._wrong_clock(step)
+            await self._restart(step, 0)
+
+    async def _wrong_clock(self, step: Step) -> None:
+        """Start with a wrong clock, or let it jump while the till works."""
+        if step.fault == "clock":
             await self._restart(step, _SKEWS_S[step.pick % len(_SKEWS_S)])
             await asyncio.sleep(step.hold_s * 3)
-        await self._restart(step, 0)
+            return
+        await self._restart(step, _ALMOST_RIGHT_S)
+        till = self._target(step)
+        for skew_s in (*_SKEWS_S[step.pick % len(_SKEWS_S) :], _ALMOST_RIGHT_S):
+            await asyncio.sleep(step.hold_s)
+            await till.pos.set_skew(skew_s)
+            self._world.history.add("clock", till=till.name, skew_s=skew_s)
 
     async def _restart(self, step: Step, skew_s: int) -> None:
-        till = self._world.tills[step.target % 2]
+        till = self._target(step)
         await till.cut()
         till.pos.skew_s = skew_s
         self._world.history.add("clock", till=till.name, skew_s=skew_s)
         await asyncio.sleep(step.hold_s / 3)
         till.power_on()
         await asyncio.sleep(0.8)
+
+    async def _card(self, step: Step) -> None:
+        till = self._target(step)
+        async with till.hands:
+            await _CARDS[step.fault](self._restorer, till)
+
+    async def _copy_of_office(self, step: Step) -> None:
+        if step.fault == "back_up_office":
+            await self._restorer.back_up_office()
+        else:
+            await self._restorer.restore_office()
+
+    async def _certificate(self, step: Step) -> None:
+        """Let a till work with the other till's certificate for a while."""
+        till, other = self._target(step), self._world.tills[1 - step.target % 2]
+        assert till.proxy is not None
+        till.swap_certificate(other.identity)
+        till.proxy.reset()
+        await asyncio.sleep(step.hold_s * 2)
+        till.swap_certificate(None)
+        till.proxy.reset()
 
     async def _office(self, step: Step) -> None:
         office = self._world.bo
@@ -177,3 +204,31 @@ class Breaker:
             await asyncio.sleep(step.hold_s)
             printer.clear_fault(fault)
             printer.refill()
+
+
+#: Fault, or all whose names begin so → what it occupies, and the method that does it.
+_OCCUPIED: Final[dict[str, tuple[tuple[str, ...], str]]] = {
+    "kill_office": (("office",), "_office"),
+    "stall_office": (("office",), "_office"),
+    "kill_broker": (("broker",), "_broker"),
+    "stop": (("broker",), "_broker"),
+    "wipe": (("broker",), "_broker"),
+    "stall": (("broker",), "_broker"),
+    "kill_database": (("database",), "_database"),
+    "back": (("copy", "database"), "_copy_of_office"),
+    # With a second card about, whose token is right after a restore is chance.
+    "restore": (("office", "copy", "database", "cards"), "_copy_of_office"),
+    "image": (("{till}-power", "cards"), "_card"),
+    "old": (("{till}-power", "cards"), "_card"),
+    "clone": (("{till}-power", "cards"), "_card"),
+    "swap": (("{till}-power", "proxy-{side}"), "_certificate"),
+    "kill": (("{till}-power",), "_till"),
+    "clock": (("{till}-power",), "_till"),
+    "proxy": (("proxy-{proxy}",), "_proxy"),
+    "attack": (("attack",), "_attack"),
+    "keypad": (("{till}-keypad",), "_plug"),
+    "scanner": (("{till}-scanner",), "_scanner"),
+    "printer": (("{till}-printer",), "_printer"),
+    "paper": (("{till}-printer",), "_printer"),
+    "cover": (("{till}-printer",), "_printer"),
+}

@@ -74,6 +74,25 @@ class Postgres:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self._root}"
         await self._control(programs, "-o", options, "-l", str(self._root / "log"), "-w", "start")
 
+    async def dump(self, path: Path) -> None:
+        """Copy the database while it is in use, as docs/backoffice.md says."""
+        programs = find_postgres()
+        assert programs is not None
+        part = self._root / path.name
+        await self._run(programs, "pg_dump", "--format=custom", f"--file={part}", *self._client())
+        shutil.copyfile(part, path)
+
+    async def restore(self, path: Path) -> None:
+        """Put a copy in the place of the database; nobody may use it."""
+        programs = find_postgres()
+        assert programs is not None
+        part = self._root / path.name
+        options = ("--clean", "--if-exists", "--single-transaction", "--dbname=postgres")
+        await self._run(programs, "pg_restore", *options, *self._client(), str(part))
+
+    def _client(self) -> tuple[str, ...]:
+        return ("--host=127.0.0.1", f"--port={self.port}", "--username=chaos")
+
     async def stop(self) -> None:
         """End it and remove its data; the log is kept."""
         programs = find_postgres()

@@ -71,7 +71,9 @@ class Proxy:
         assert task is not None
         self._pairs[task] = (writer,)
         try:
-            await self._join(task, reader, writer)
+            # Only `close` cancels; a stream's callback in Python 3.11 takes a cancelled handler for an error.
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._join(task, reader, writer)
         finally:
             for one in self._pairs.pop(task):
                 _abort(one)

@@ -10,13 +10,15 @@ from pathlib import Path
 import msgspec
 
 from hil.chaos.cashier import Cashier
-from hil.chaos.checker import SECRETS, Report, check_folder
+from hil.chaos.checker import SECRETS, check_folder
 from hil.chaos.faults import Breaker
 from hil.chaos.reviewer import FINAL, RESTING, Reviewer
 from hil.chaos.sales import HOT_COUNT
 from hil.chaos.schedule import acquirer_answers
 from hil.chaos.sightings import Claim, read_screen, read_slip
 from hil.chaos.spy import Spy
+from hil.chaos.technician import Technician
+from hil.chaos.verdict import Report
 from hil.chaos.world import SPY, World
 
 _log = logging.getLogger(__name__)
@@ -64,21 +66,24 @@ async def _run(options: Options) -> None:
     for till in world.tills:
         till.secrets += pay_codes
     spy = Spy(SPY, port=world.broker.port, pki=world.pki, seed=seed + 2, history=world.history)
-    reviewer = None
+    reviewer, technician = None, None
     try:
         await world.start()
         await world.acquirer.control(acquirer_answers(seed + 3, 2000), is_settled=False)
         spy.start()
         reviewer = Reviewer(world.bo, world.history, seed=seed + 4)
+        technician = Technician(world)
         cashiers = [
             Cashier(till, world.history, _queue(world, number), seed=seed + 10 + number, pay_codes=pay_codes)
             for number, till in enumerate(world.tills)
         ]
-        await _work(options, world, spy, reviewer, cashiers)
+        await _work(options, world, spy, reviewer, technician, cashiers)
     finally:
         spy.stop()
         if reviewer is not None:
             await reviewer.close()
+        if technician is not None:
+            await technician.close()
         await world.stop()
 
 
@@ -102,8 +107,10 @@ def _queue(world: World, number: int) -> list[dict[str, object]]:
     return queue
 
 
-async def _work(options: Options, world: World, spy: Spy, reviewer: Reviewer, cashiers: list[Cashier]) -> None:
-    workers: tuple[Cashier | Reviewer, ...] = (*cashiers, reviewer)
+async def _work(
+    options: Options, world: World, spy: Spy, reviewer: Reviewer, technician: Technician, cashiers: list[Cashier]
+) -> None:
+    workers: tuple[Cashier | Reviewer | Technician, ...] = (*cashiers, reviewer, technician)
     people = [asyncio.create_task(one.run(), name=f"chaos-person-{n}") for n, one in enumerate(workers)]
     breaker = Breaker(world, spy)
     breaking = (
@@ -198,7 +205,10 @@ def _sample(reviewer: Reviewer, till: str, seed: int) -> list[str]:
 def _untold(world: World, reviewer: Reviewer) -> dict[str, list[str]]:
     """Return, by till, the tails of final requests whose end neither screen nor paper has told."""
     told = set()
+    names = [till.name for till in world.tills]
     for event in world.history.told:
+        if event["till"] not in names:
+            continue  # a copy of a card: what it says, the till has not said
         seen = read_slip(event) if event["kind"] == "slip" else [read_screen(event["lines"])]
         told |= {one.request_id for one in seen if one is not None and one.claim in (Claim.MOVED, Claim.NEVER)}
     found: dict[str, list[str]] = {till.name: [] for till in world.tills}

@@ -31,6 +31,13 @@ WEIGHTS: Final = {
     "keypad_unplug": 1,
     "clock": 2,
     "kill_database": 4,
+    "back_up_office": 4,
+    "restore_office": 2,
+    "image_card": 2,
+    "old_card": 2,
+    "clone_card": 2,
+    "clock_jumps": 2,
+    "swap_certificate": 2,
 }
 #: What the acquirer answers, in a mix; most refunds go well.
 _ANSWERS: Final = (

@@ -28,6 +28,8 @@ _NOTED: Final = {
     "sync": ("conn_seq", "items", "boot_id"),
     "sync.reply": ("wanted", "boot_id"),
 }
+#: The history has a `kind` of its own.
+_RENAMED: Final = {"kind": "about"}
 _BURST = 12
 
 
@@ -84,7 +86,7 @@ class Spy:
         body = _body(heard.payload)
         kept = _NOTED.get(str(body.get("type")))
         if kept is not None and body.get("kind", "refund.request") in ("refund.request", "sync"):
-            facts = {name: body[name] for name in kept if name in body}
+            facts = {_RENAMED.get(name, name): body[name] for name in kept if name in body}
             self._history.add("wire", type=body["type"], till=body.get("terminal_id", ""), **facts)
 
     def attack(self, kind: str) -> int:

@@ -1,5 +1,8 @@
 """One till of the chaos world: its devices, its daemon, its own way to the broker."""
 
+import asyncio
+import contextlib
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -10,8 +13,9 @@ from hil.chaos.proxy import Proxy
 from hil.rig.daemon import Daemon, make_config
 from hil.rig.devices import DeviceSet
 from hil.rig.operator import Operator
-from hil.rig.pki import Pki
+from hil.rig.pki import Identity, Pki
 from hil.rig.ports import socket_folder
+from hil.rig.process import ProcessFailedError
 from hil.simulators.printer.slip import Slip
 
 #: Paper is as fast as the bench's ``--fast``.
@@ -22,11 +26,16 @@ class Till:
     """A till; everything it shows and prints goes into the history.
 
     Attributes:
+        name: In the history; its terminal id, or another name for a copy of a till.
         secrets: What must not stand on its disk.
+        hands: Held by who cuts its power.
     """
 
-    def __init__(self, folder: Path, *, pki: Pki, operators: tuple[Operator, ...], history: History) -> None:
-        self.name = pki.terminal.common_name
+    def __init__(
+        self, folder: Path, *, pki: Pki, operators: tuple[Operator, ...], history: History, name: str = ""
+    ) -> None:
+        self.name = name or pki.terminal.common_name
+        self.hands = asyncio.Lock()
         self.operators = operators
         self.folder = folder
         self.secrets = [one.pin for one in operators]
@@ -35,10 +44,27 @@ class Till:
         self._history = history
         self._shown: list[str] = []
         folder.mkdir(parents=True)
+        self._identity = self._own_identity()
         self.devices = DeviceSet(
             socket_folder(folder), operator_size="40x12", speed=PAPER_SPEED, on_change=self._note_change
         )
         self.daemon: Daemon | None = None
+
+    def _own_identity(self) -> Identity:
+        """Return the till's certificate and key in files of its own, which a technician can replace."""
+        given = self._pki.terminal
+        own = Identity(given.common_name, self.folder / "terminal.pem", self.folder / "terminal.key")
+        _put_files(given, own)
+        return own
+
+    def swap_certificate(self, other: Identity | None) -> None:
+        """Put another certificate and its key into the till's files; None puts its own back."""
+        _put_files(other or self._pki.terminal, self._identity)
+
+    @property
+    def identity(self) -> Identity:
+        """Return what was issued to this till."""
+        return self._pki.terminal
 
     @property
     def pos(self) -> Daemon:
@@ -74,7 +100,7 @@ class Till:
             devices=self.devices,
             data_dir=self.daemon.data_dir,
             broker_url=proxy.url,
-            pki=self._pki,
+            pki=msgspec.structs.replace(self._pki, terminal=self._identity),
             locale="zh-CN",
         )
         # A clock that jumps by years must not let slips expire: the checker wants each of them.
@@ -94,6 +120,13 @@ class Till:
         (self.pos.data_dir / "starts.json").unlink(missing_ok=True)
         self.pos.on()
 
+    async def wait_present(self, timeout_s: float) -> bool:
+        """Return whether the till sees its back office within the time; it may be away."""
+        with contextlib.suppress(ProcessFailedError):
+            await self.pos.wait_ready(timeout_s)
+            return True
+        return False
+
     async def stop(self) -> None:
         """End everything in order."""
         if self.daemon is not None:
@@ -101,3 +134,11 @@ class Till:
         await self.devices.close()
         if self.proxy is not None:
             await self.proxy.close()
+
+
+def _put_files(source: Identity, target: Identity) -> None:
+    """Replace a certificate and its key, each at once: a till may read at any time."""
+    for from_, to in ((source.cert_file, target.cert_file), (source.key_file, target.key_file)):
+        part = to.with_name(to.name + ".new")
+        shutil.copy(from_, part)
+        part.rename(to)

@@ -20,7 +20,7 @@ from hil.rig.broker import Broker
 from hil.rig.operator import Operator, random_pin
 from hil.rig.pki import make_pki
 from hil.rig.ports import free_port
-from hil.rig.process import ProcessFailedError
+from hil.rig.process import ProcessFailedError, run_tool
 
 TILLS = ("t-chaos-01", "t-chaos-02")
 WORKER, SPY = "bo-1", "spy-1"
@@ -143,6 +143,41 @@ class World:
             await asyncio.sleep(0.5)
         await self.bo.up()
 
+    async def _tool(self, *arguments: str) -> str:
+        """Run a command of the back office, as its operator does."""
+        command = ["backoffice.cli", *arguments, "--config", str(self.folder / "backoffice.toml")]
+        return await run_tool(command, log_path=self.folder / "logs" / "tools.log")
+
+    async def clear_terminal(self, terminal_id: str) -> None:
+        """End the suspicion against a till: somebody has looked at the cards."""
+        await self._tool("terminal", "clear", "--id", terminal_id)
+
+    async def back_up(self, path: Path) -> None:
+        """Copy the back office's database while it is in use."""
+        if self.postgres is not None:
+            await self.postgres.dump(path)
+        else:
+            await self._tool("backup", str(path))
+
+    async def restore(self, path: Path) -> None:
+        """Put a copy back. The back office must not run."""
+        if self.postgres is not None:
+            await self.postgres.restore(path)
+            await self._tool("restore")
+        else:
+            await self._tool("restore", str(path))
+
+    async def copy_of(self, till: Till, number: int) -> Till:
+        """Return a second till with the certificate and keys of one that there is, and fresh data."""
+        pki = self.pki if till.name == TILLS[0] else self.pki.of(till.name)
+        name = f"{till.name}-copy-{number}"
+        copy = Till(self.folder / name, pki=pki, operators=(), history=self.history, name=name)
+        proxy = Proxy(self.broker.port)
+        await proxy.start()
+        copy.secrets = till.secrets
+        await copy.prepare(proxy, env=self._env)
+        return copy
+
     async def heal(self) -> None:
         """Mend everything that is broken; return when all processes run."""
         self.office_proxy.set_mode("pass")
@@ -151,6 +186,7 @@ class World:
         for till in self.tills:
             assert till.proxy is not None
             till.proxy.set_mode("pass")
+            till.swap_certificate(None)
             for name in tuple(till.devices.unplugged):
                 till.devices.plug(name)
             till.devices.keypad.plug()

@@ -1,0 +1,93 @@
+"""What must be noticed (I8, trust.md 8): second cards, older cards, an older database. And what must not be alarmed."""
+
+from typing import Final
+
+from hil.chaos.case import Case
+from hil.chaos.history import Event
+from hil.chaos.verdict import Violation
+
+_CLONE: Final = "clone_suspected"
+_WENT_BACK: Final = frozenset({_CLONE, "terminal_went_back"})
+_KEPT: Final = frozenset({"stored", "duplicate"})
+
+
+def copies_are_stopped(case: Case) -> list[Violation]:
+    """A copy of a card is never taken for the till: its pages are refused, and nothing else is said to it."""
+    boots = {one["boot_id"]: one for one in case.by_kind["clone"] if one["boot_id"]}
+    return [
+        Violation(
+            "doubled", "I8", "", f"a copy of the card of {boots[event['boot_id']]['till']} was taken for the till"
+        )
+        for event in case.by_kind["wire"]
+        if event["type"] == "sync.reply" and event.get("boot_id") in boots
+    ]
+
+
+def refusals_are_alarmed(case: Case) -> list[Violation]:
+    """Whoever was refused for an old token, people are told of it; an alarm may go with an older database."""
+    refused = [one for one in case.by_kind["wire"] if one["type"] == "ack" and one.get("about") == "sync"]
+    return [
+        Violation("lost", "I8", "", f"{one['till']} was refused at {one['t']:.1f}, and nobody was told")
+        for one in refused
+        if not _is_alarmed(case, one["till"], one["t"], frozenset({_CLONE}))
+    ]
+
+
+def losses_are_alarmed(case: Case) -> list[Violation]:
+    """A till whose older card has forgotten what the back office has is noticed."""
+    found = []
+    for till, cards in case.cards.items():
+        for made, put_in in cards:
+            forgotten = {
+                event["refund_request_id"]
+                for event in case.by_kind["wire"]
+                if event["type"] == "ack" and event["till"] == till and event.get("status") in _KEPT
+                if made < _first_seen(case, event["refund_request_id"]) <= event["t"] <= put_in
+            }
+            if forgotten and not _is_alarmed(case, till, put_in, _WENT_BACK):
+                text = f"the card of {till} has forgotten {len(forgotten)} requests, and nobody was told"
+                found.append(Violation("lost", "I8", min(forgotten), text))
+    return found
+
+
+def _first_seen(case: Case, request_id: str) -> float:
+    return min((one.at for one in case.seen.get(request_id, ())), default=0.0)
+
+
+def _is_alarmed(case: Case, till: str, since: float, names: frozenset[str]) -> bool:
+    """Return whether an alarm was seen; the same boot is alarmed once, and an older database may have lost it."""
+    if any(put_back >= since for _, put_back in case.restores):
+        return True
+    return any(one["till"] == till and one["name"] in names for one in _alarms(case, since))
+
+
+def _alarms(case: Case, since: float) -> list[Event]:
+    """Return the alarms that were read after a time; of one boot there is one, so an earlier one may be it."""
+    return [one for one in case.by_kind["alarm"] if one["t"] >= since - _SAME_BOOT_S]
+
+
+#: A till that is refused comes again with each connection, and is alarmed once a boot.
+_SAME_BOOT_S: Final = 60.0
+
+
+def false_alarms(case: Case) -> list[Violation]:
+    """A till with its own newest card is not taken for a copy, whatever the broker repeats or keeps back."""
+    found = []
+    for alarm in case.by_kind["alarm"]:
+        if alarm["name"] != _CLONE:
+            continue
+        causes = [one for kind in ("clone", "old_card") for one in case.by_kind[kind] if one["till"] == alarm["till"]]
+        if not any(one["t"] <= alarm["t"] for one in causes):
+            found.append(Violation("untrue", "I8", "", f"{alarm['till']} was taken for a copy of a card"))
+    return found
+
+
+def restores_are_alarmed(case: Case) -> list[Violation]:
+    """People are told that the database went back."""
+    read = [one["t"] for one in case.by_kind["alarm"] if one["name"] == "restored"]
+    later = [put_back for _, put_back in case.restores]
+    return [
+        Violation("lost", "I8", "", "the database went back, and nobody was told")
+        for put_back in later
+        if not any(at >= put_back for at in (*read, *(one for one in later if one > put_back)))
+    ]
