@@ -60,6 +60,15 @@ class SerialPort:
         return self._master >= 0
 
     @property
+    def master(self) -> int:
+        """Return our end, for simulators that answer without waiting; -1 while unplugged."""
+        return self._master
+
+    def flow(self, action: int) -> None:
+        """Hold (`termios.TCOOFF`) or free (`TCOON`) what the terminal writes, as a printer does with CTS or NAK."""
+        termios.tcflow(self._slave, action)
+
+    @property
     def is_open(self) -> bool:
         """Return whether a process has the port open now."""
         self._read_watch()
@@ -121,6 +130,16 @@ class SerialPort:
                 view = view[os.write(self._master, view) :]
             except BlockingIOError:
                 await self._wait_writable()
+
+    def stall(self) -> None:
+        """Stop taking what the terminal writes, so that its writes fall short once the kernel is full."""
+        if self._loop is not None and self.is_plugged:
+            self._loop.remove_reader(self._master)
+
+    def resume(self) -> None:
+        """Take it again."""
+        if self._loop is not None and self.is_plugged:
+            self._loop.add_reader(self._master, self._read_master)
 
     def write_now(self, data: bytes) -> None:
         """Answer at once with a few bytes, from `on_data`; lost where nobody has the port open, as on a real line."""
