@@ -72,6 +72,14 @@ def _add_operator(
     add.add_argument("--role", required=True, choices=["cashier", "supervisor"])
     add.add_argument("--person", help="person id in the back office; the default is terminal id and operator number")
     actions.add_parser("list", parents=[common, machine], help="list operators (no PINs)")
+    badge = actions.add_parser(
+        "badge",
+        parents=[common, machine],
+        help="print the text of an operator's badge",
+        description="Print the text of a badge: print it as Code 128 on a card. Scanned at sign-in it types the "
+        "operator number; the PIN is still asked, for a badge can be copied.",
+    )
+    badge.add_argument("--no", required=True, help="operator number, such as 01")
 
 
 def _add_outbox(

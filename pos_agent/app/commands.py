@@ -16,6 +16,7 @@ from pos_agent.app.identity import read_boot_id
 from pos_agent.app.pins import WeakPinError, hash_pin
 from pos_agent.app.release import release
 from pos_agent.control.server import read_status
+from pos_agent.domain.badges import make_badge
 from pos_agent.domain.identifiers import grouped
 from pos_agent.domain.money import format_amount
 from pos_agent.errors import JournalCorruptError
@@ -162,6 +163,19 @@ def _operator_list(options: argparse.Namespace) -> int:
     return 0
 
 
+def _operator_badge(options: argparse.Namespace) -> int:
+    try:
+        badge = make_badge(options.no)
+    except ValueError as error:
+        print(f"pos-agent: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        _print_json({"operator_no": options.no, "badge": badge, "symbology": "CODE128"})
+    else:
+        print(badge)
+    return 0
+
+
 def _outbox_list(options: argparse.Namespace) -> int:
     rows = _with_journal(options, lambda journal: journal.money_rows(with_acked=options.all))
     if options.json:
@@ -246,6 +260,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "status": _status,
     "operator add": _operator_add,
     "operator list": _operator_list,
+    "operator badge": _operator_badge,
     "audit verify": _audit_verify,
     "outbox list": _outbox_list,
     "outbox show": _outbox_show,

@@ -169,6 +169,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "field.store": ("门店", "Store"),
     "field.entry": ("录入", "Entry"),
     "field.note": ("备注", "Note"),
+    "field.previous": ("被驳回的前次申请", "Rejected before"),
     "field.flags": ("提示", "Flags"),
     "field.audit_head": ("终端审计链尾", "Audit head of the till"),
     "field.refund_no": ("退款单号", "Refund no."),

@@ -91,11 +91,13 @@ class Performer:
         if self._chain is not None:
             await asyncio.gather(self._chain, return_exceptions=True)
 
-    async def perform(self, effect: fx.Effect) -> None:  # noqa: C901 - one arm an effect: a table in words
+    async def perform(self, effect: fx.Effect) -> None:
         """Perform one effect."""
         training = self._training if self._machine.context.is_training else None
-        if training is not None and self._practise(training, effect):
-            return
+        if training is None or not self._practise(training, effect):
+            await self._perform(effect)
+
+    async def _perform(self, effect: fx.Effect) -> None:  # noqa: C901 - one arm an effect: a table in words
         match effect:
             case fx.LookUp(reference):
                 self.lookup_id = self._ports.random.token()
@@ -122,6 +124,11 @@ class Performer:
             case fx.AnswerQuestion(number, text):
                 await self._journal.answer_question(number, text, self._machine.context.operator_no)
                 await self._situation.refresh()
+            case fx.SetTraining(is_on):
+                self._training = Training(self._situation) if is_on else None
+                self._situation.practise(None if self._training is None else self._training.records)
+                self._later(self._audit("training.started" if is_on else "training.ended", {}))
+                await self._situation.refresh()
             case _:
                 self._perform_later(effect)
 
@@ -140,10 +147,6 @@ class Performer:
                 self._later(self._print_policy())
             case fx.CloseShift():
                 self._later(self._close_shift())
-            case fx.SetTraining(is_on):
-                self._training = Training(self._situation) if is_on else None
-                self._situation.practise(None if self._training is None else self._training.records)
-                self._later(self._audit("training.started" if is_on else "training.ended", {}))
             case fx.SignedIn():
                 self._operator_no = self._machine.context.operator_no
                 self._situation.count_recent(self._operator_no)

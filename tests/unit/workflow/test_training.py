@@ -72,7 +72,8 @@ async def test_case_45_training_ends_when_left_or_signed_out(way: tuple[str, ...
     till = Till()
     async with running(till):
         await begin(till)
-        await till.press(*way)
+        await practise(till)
+        await till.press("ENTER", *way)
         assert not till.controller.is_training
         assert "演示" not in till.text
     ends = [event for event, _ in till.journal.audits if "training" in event]
