@@ -53,6 +53,15 @@ class EvdevPort:
             os.close(fd)
 
 
+def keys_down(fd: int) -> frozenset[int]:
+    """Return the codes of the keys that are down now (EVIOCGKEY); none on a FIFO, which cannot say."""
+    try:
+        bits = int.from_bytes(fcntl.ioctl(fd, _EVIOCGKEY, bytes(_KEY_BYTES)), "little")
+    except OSError:
+        return frozenset()
+    return frozenset(code for code in range(_KEY_BYTES * 8) if bits >> code & 1)
+
+
 def _open_fifo(path: str) -> int:
     """Open a FIFO whose writer is the keypad: no writer = not plugged in; unread keys are stale and dropped."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -75,6 +75,11 @@ class FdLink:
         return self._fd >= 0 and self._lost is not None and not self._lost.done()
 
     @property
+    def descriptor(self) -> int:
+        """Return the open descriptor, for questions to the driver (ioctl); -1 when closed."""
+        return self._fd
+
+    @property
     def is_pending(self) -> bool:
         """Return whether a write was short; `on_drained` is called when the rest has gone to the kernel."""
         return bool(self._unsent)

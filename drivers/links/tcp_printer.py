@@ -9,7 +9,6 @@ import contextlib
 import errno
 import fcntl
 import ipaddress
-import os
 import socket
 import struct
 import termios
@@ -26,6 +25,9 @@ RESOLVE_TIMEOUT_S = 2.0
 KEEP_IDLE_S, KEEP_INTERVAL_S, KEEP_COUNT = 5, 2, 3
 #: Bytes that nobody acknowledged for so long: lost. A printer without paper still acknowledges (its window is zero).
 USER_TIMEOUT_MS = 10_000
+#: How long a printer may take to let go.
+CLOSE_WAIT_S = 0.3
+_READ_BYTES = 4096
 #: Small, so that "taken by the kernel" is soon "taken by the printer".
 SEND_BUFFER_BYTES = 4096
 
@@ -71,8 +73,12 @@ class _TcpPort:
         raise NotImplementedError("a socket connects in the event loop")
 
     def release(self, fd: int) -> None:
-        with contextlib.suppress(OSError):
-            os.close(fd)
+        """Say that we are done, and wait until the printer says so too: it lets nobody else in before."""
+        with contextlib.suppress(OSError), socket.socket(fileno=fd) as closing:
+            closing.shutdown(socket.SHUT_WR)
+            closing.settimeout(CLOSE_WAIT_S)
+            while closing.recv(_READ_BYTES):
+                pass
 
     def port_status(self, fd: int) -> int | None:
         return None

@@ -7,17 +7,20 @@ import pytest
 import pytest_asyncio
 
 from tests.contract import rigs
+from tests.contract.printer_rigs import PRINTERS
 
 _SCANNERS = [rigs.FakeScannerRig, rigs.SerialScannerRig]
-_KEYPADS = [rigs.FakeKeypadRig, rigs.EvdevKeypadRig]
+_KEYPADS = [rigs.FakeKeypadRig, rigs.EvdevKeypadRig, rigs.MatrixKeypadRig]
 _DISPLAYS = [rigs.FakeDisplayRig, rigs.AnsiDisplayRig, rigs.FramebufferDisplayRig, rigs.EpsonDisplayRig]
-_PRINTERS = [rigs.FakePrinterRig]
+_PRINTERS = [rigs.FakePrinterRig, *PRINTERS]
 
 
 async def _run(rig: rigs.DeviceRig) -> AsyncIterator[rigs.DeviceRig]:
+    await rig.start()
     yield rig
     await rig.device.close()
     rig.unplug()
+    await rig.stop()
 
 
 @pytest_asyncio.fixture(params=[*_SCANNERS, *_KEYPADS, *_DISPLAYS, *_PRINTERS], ids=lambda rig: rig.__name__)

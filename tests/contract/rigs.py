@@ -20,10 +20,12 @@ from drivers.display.line_display import CellDisplay
 from drivers.display.serial_vfd import EpsonDialect
 from drivers.keypad.evdev_keypad import EvdevKeypad
 from drivers.keypad.keymap import load_keymap
+from drivers.keypad.matrix_keypad import MatrixKeypad
 from drivers.links.opener import Opener
 from drivers.links.serial_port import SerialPort
 from drivers.links.tty_port import TtyPort
 from drivers.scanner.serial_scanner import SerialScanner
+from hil.simulators.matrix_keypad import MATRIX_4X4, SimMatrixKeypad
 from pos_agent.devices.interfaces import Device, LineDisplay, POSKeyboard, POSPrinter, Scanner
 from pos_agent.domain.config import KeypadConfig, ScannerConfig
 from pos_agent.domain.events import DeviceName, Event, Key
@@ -69,6 +71,12 @@ class DeviceRig:
     def __init__(self) -> None:
         self.events: list[Event] = []
 
+    async def start(self) -> None:
+        """Make what the device needs around it; nothing is plugged in yet."""
+
+    async def stop(self) -> None:
+        """Take it away."""
+
     def plug(self) -> None:
         raise NotImplementedError
 
@@ -85,6 +93,8 @@ class ScannerRig(DeviceRig):
 
 class KeypadRig(DeviceRig):
     device: POSKeyboard
+    #: Every key that this keypad has.
+    keys: Sequence[Key] = tuple(Key)
 
     async def press(self, keys: Sequence[Key]) -> None:
         raise NotImplementedError
@@ -179,6 +189,26 @@ class EvdevKeypadRig(KeypadRig):
         down, up = (struct.pack("@llHHi", *at, 1, code, value) for value in (1, 0))
         report = struct.pack("@llHHi", *at, 0, 0, 0)
         os.write(self.writer, down + report + up + report)
+
+
+class MatrixKeypadRig(KeypadRig):
+    """The serial matrix pad in front of its simulator; it has no function keys."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.pad = SimMatrixKeypad(folder / "keypad", is_framed=True)
+        self.keys = [key for key in Key if key.value in MATRIX_4X4]
+        config = KeypadConfig(driver="matrix", path=str(self.pad.path))
+        self.device = MatrixKeypad(config, keymap=load_keymap(KEYMAP), sink=self.events.append, opener=Opener())
+
+    def plug(self) -> None:
+        self.pad.plug()
+
+    def unplug(self) -> None:
+        self.pad.unplug()
+
+    async def press(self, keys: Sequence[Key]) -> None:
+        await self.pad.press(keys)
 
 
 class FakeDisplayRig(DisplayRig):

@@ -14,6 +14,7 @@ from hil.simulators.printer.server import UsbServer
 from hil.simulators.printer.slip import Slip
 from hil.simulators.printer.spec import PrinterSpec
 from hil.simulators.printer.status import Condition
+from hil.simulators.printer.stream_plug import Plug, PtyPlug, TcpPlug
 from hil.simulators.printer.usb_gadget import Counters, UsbGadget
 
 #: Every fault by its name, with what it does.
@@ -30,6 +31,7 @@ FAULTS = {
     "garbage": "answers are random bytes",
     "half_frame": "answers are cut in half",
     "open_hangs": "opening the device does not return",
+    "close_hangs": "giving the interface back does not return",
     "claimed": "another program holds the interface",
     "access": "no permission to open",
     "slow": "the motor runs at `factor` of its speed",
@@ -37,8 +39,36 @@ FAULTS = {
 _ENGINE_FAULTS = {"busy", "nak", "silent", "garbage", "half_frame", "cutter_jam"}
 
 
+class _UsbPlug:
+    """The USB socket of the printer."""
+
+    def __init__(self, gadget: UsbGadget, server: UsbServer) -> None:
+        self._gadget, self._server = gadget, server
+
+    @property
+    def is_attached(self) -> bool:
+        return self._gadget.attachment is not None
+
+    @property
+    def is_claimed(self) -> bool:
+        return self._gadget.attachment is not None and self._gadget.attachment.owner is not None
+
+    async def start(self) -> None:
+        await self._server.start()
+
+    async def close(self) -> None:
+        self._gadget.detach()
+        await self._server.close()
+
+    def attach(self) -> None:
+        self._gadget.attach()
+
+    def detach(self) -> None:
+        self._gadget.detach()
+
+
 class SimPrinter:
-    """A printer with a Unix socket for a USB plug.
+    """A printer with a Unix socket for a USB plug, a pty for usblp or a serial line, or a TCP port.
 
     Attributes:
         slips: What came out, oldest first; the newest 200 are kept.
@@ -56,16 +86,18 @@ class SimPrinter:
         spec: PrinterSpec | None = None,
         on_slip: Callable[[Slip], None] | None = None,
         seed: int = 0,
+        link: str = "usb",
     ) -> None:
         """Make a printer.
 
         Args:
-            socket_path: Where `usb_backend` finds it; at most 100 bytes long.
+            socket_path: Where `usb_backend` finds it (at most 100 bytes long), or the symlink of the pty.
             width_dots: Print area; ignored when `spec` is given.
             speed_factor: 1.0 = real time; 50 for fast tests.
             spec: The model.
             on_slip: See the attribute.
             seed: For `garbage`.
+            link: ``usb``, ``tcp``, ``usblp``, or ``serial-`` with ``rtscts``, ``xonxoff`` or ``none``.
         """
         self.spec = spec or PrinterSpec(width_dots=width_dots)
         self.slips: list[Slip] = []
@@ -78,34 +110,41 @@ class SimPrinter:
             self.spec, bell=self._bell, on_slip=self._deliver, speed_factor=speed_factor, seed=seed
         )
         self._gadget = UsbGadget(self.spec, self._engine, self._bell, self.faults)
-        self._server = UsbServer(self._gadget, socket_path)
+        self._plug = self._make_plug(link, socket_path)
         self._task: asyncio.Task[None] | None = None
         self._is_powered = False
+
+    def _make_plug(self, link: str, path: Path) -> Plug:
+        if link == "usb":
+            return _UsbPlug(self._gadget, UsbServer(self._gadget, path))
+        if link == "tcp":
+            return TcpPlug(self._engine, self._bell)
+        return PtyPlug(self._engine, self._bell, path=path, flow=link.removeprefix("serial-"))
 
     # Life
 
     async def start(self) -> None:
         """Switch on and plug in."""
-        await self._server.start()
+        await self._plug.start()
         self._switch_on()
         self.plug()
 
     async def close(self) -> None:
         """Take the printer away for good; idempotent."""
-        self._gadget.detach()
+        self._plug.detach()
         await self._switch_off()
-        await self._server.close()
+        await self._plug.close()
 
     def plug(self) -> None:
         """Put the USB cable in: the device appears at a new address, if it has power."""
         if self._is_powered and not self.is_plugged:
-            self._gadget.attach()
+            self._plug.attach()
             self._note_change()
 
     def unplug(self) -> None:
         """Pull the USB cable; the printer keeps its power, and prints what it has."""
         if self.is_plugged:
-            self._gadget.detach()
+            self._plug.detach()
             self._note_change()
 
     async def power_cycle(self) -> None:
@@ -142,12 +181,17 @@ class SimPrinter:
     @property
     def is_plugged(self) -> bool:
         """Return whether the device is on the bus."""
-        return self._gadget.attachment is not None
+        return self._plug.is_attached
 
     @property
     def is_claimed(self) -> bool:
         """Return whether a program holds the interface."""
-        return self._gadget.attachment is not None and self._gadget.attachment.owner is not None
+        return self._plug.is_claimed
+
+    @property
+    def tcp_port(self) -> int:
+        """Return where it listens; 0 for other links and before `start`."""
+        return self._plug.port if isinstance(self._plug, TcpPlug) else 0
 
     @property
     def address(self) -> int | None:
@@ -174,6 +218,10 @@ class SimPrinter:
         """Switch a fault off; a cleared paper fault is a new roll; one that is not on is no error."""
         if self.faults.pop(name, None) is not None:
             self._apply(name, is_on=False)
+
+    def end_paper_after(self, count: int) -> None:
+        """Let the paper end when `count` more bytes are taken from the host."""
+        self._engine.paper_bytes = count
 
     def refill(self) -> None:
         """Put in a new roll and close the cover."""
@@ -265,6 +313,11 @@ class SimPrinter:
     def accepted_byte_count(self) -> int:
         """Return the bytes taken from the host so far."""
         return self._engine.accepted_byte_count
+
+    def record(self) -> bytearray:
+        """Start to keep the bytes taken from the host; returns where they are kept."""
+        self._engine.tape = bytearray()
+        return self._engine.tape
 
     @property
     def buffered_byte_count(self) -> int:

@@ -32,6 +32,8 @@ class PrintEngine:
         faults: Those switched on: `busy`, `nak`, `silent`, `garbage`, `half_frame`, `cutter_jam`.
         remaining_mm: Paper left.
         accepted_byte_count: Bytes taken from the host since power-on, ever.
+        paper_bytes: The roll is out when so many more bytes are taken; for tests that count bytes, not millimetres.
+        tape: The bytes themselves, if somebody wants them.
     """
 
     def __init__(
@@ -44,6 +46,8 @@ class PrintEngine:
         self.accepted_byte_count = 0
         self.drawer_kicks = 0
         self.replies = bytearray()
+        self.tape: bytearray | None = None
+        self.paper_bytes: int | None = None
         self.is_moving = False
         self.speed_factor = speed_factor
         self._bell = bell
@@ -94,10 +98,21 @@ class PrintEngine:
             return False
         self.buffer += packet
         self.accepted_byte_count += len(packet)
+        if self.tape is not None:
+            self.tape += packet
+        if self.paper_bytes is not None:
+            self._use_up(len(packet))
         for command, argument in self._real_time.feed(packet):
             self._do_real_time(command, argument)
         self._bell.ring()
         return True
+
+    def _use_up(self, count: int) -> None:
+        self.paper_bytes = (self.paper_bytes or 0) - count
+        if self.paper_bytes <= 0:
+            self.paper_bytes = None
+            self.remaining_mm = 0.0
+            self.changed()
 
     def _do_real_time(self, command: str, argument: int) -> None:
         match command:

@@ -164,6 +164,8 @@ class UsbGadget:
         self.counters.claims += 1
 
     async def _release(self, handle: Handle, _request: Mapping[str, Any], _data: bytes) -> None:
+        while "close_hangs" in self._faults:
+            await self._bell.wait()
         self._require_claim(handle).owner = None
 
     async def _get_configuration(self, handle: Handle, _request: Mapping[str, Any], _data: bytes) -> int:
