@@ -87,11 +87,20 @@ def _printer(
 def _keypad(config: KeypadConfig, sink: EventSink, opener: Opener, find_data: FindData) -> POSKeyboard | None:
     if not config.path:
         return None
-    from drivers.keypad.evdev_keypad import EvdevKeypad  # noqa: PLC0415 - only what is configured
-    from drivers.keypad.keymap import load_keymap  # noqa: PLC0415 - see above
+    from drivers.keypad.keymap import load_keymap  # noqa: PLC0415 - only what is configured
 
     keymap = load_keymap(find_data(f"keymaps/{config.keymap}.toml"))
-    return EvdevKeypad(config, keymap=keymap, sink=sink, opener=opener)
+    if config.driver == "evdev":
+        from drivers.keypad.evdev_keypad import EvdevKeypad  # noqa: PLC0415 - see above
+
+        return EvdevKeypad(config, keymap=keymap, sink=sink, opener=opener)
+    if config.driver == "matrix":
+        from drivers.keypad.matrix_keypad import MatrixKeypad  # noqa: PLC0415 - see above
+
+        return MatrixKeypad(config, keymap=keymap, sink=sink, opener=opener)
+    raise ConfigValueError(
+        f"no keypad driver {config.driver!r}", key="devices.keypad.driver", origin="config", hint="one of evdev, matrix"
+    )
 
 
 def _display(name: DeviceName, config: DisplayConfig, opener: Opener) -> LineDisplay | None:

@@ -1,4 +1,4 @@
-"""A keypad on an event node (or on the bench's FIFO): `pos_agent.devices.interfaces.POSKeyboard`.
+"""A keypad on event nodes (or on the bench's FIFO): `pos_agent.devices.interfaces.POSKeyboard`.
 
 Keys are never logged: they may be digits of a PIN.
 """
@@ -11,7 +11,9 @@ from drivers.keypad.burst import GAP_S, BurstGuard
 from drivers.keypad.decoder import EvdevDecoder, KeyDown
 from drivers.keypad.keycodes import KEY_NUMLOCK
 from drivers.keypad.keymap import Keymap
-from drivers.links.evdev_port import EvdevPort
+from drivers.keypad.nodes import find_nodes
+from drivers.links.evdev_port import EvdevPort, keys_down
+from drivers.links.faults import open_error
 from drivers.links.fd_link import FdLink
 from drivers.links.opener import Opener
 from pos_agent.devices.interfaces import EventSink
@@ -20,24 +22,31 @@ from pos_agent.domain.events import DeviceName, DeviceStatusChanged, Key, KeyPre
 from pos_agent.errors import DeviceError
 
 _log = logging.getLogger(__name__)
-KEYBOARD_MODE = "keyboard_mode"
+KEYBOARD_MODE, STUCK_KEY = "keyboard_mode", "stuck_key"
+#: Nobody holds a key of a till this long; something lies on it, or it does not come up again.
+STUCK_S = 10.0
 
 
 class EvdevKeypad:
-    """Puts `KeyPressed` for keys of the key map; says `keyboard_mode` when a scanner types.
+    """Puts `KeyPressed` for keys of the key map; says `keyboard_mode` when a scanner types, `stuck_key` when one hangs.
+
+    A stuck key gives one press and no more: the kernel's auto-repeat is ignored, the other keys go on working.
 
     Counters: KeyPressedCount; UnknownKeyCount (not in the key map); KeyboardModeBurstCount and
-    KeyboardModeDroppedKeyCount; EventsDroppedCount (the kernel's buffer ran over).
+    KeyboardModeDroppedKeyCount; EventsDroppedCount (the kernel's buffer ran over); KeyBounceCount.
     """
 
     def __init__(self, config: KeypadConfig, *, keymap: Keymap, sink: EventSink, opener: Opener) -> None:
         self._sink = sink
+        self._path = config.path
+        self._opener = opener
         self._keys: Mapping[int, Key] = keymap.keys_by_code()
-        self._link = FdLink(DeviceName.KEYPAD, EvdevPort(config.path), opener=opener, on_bytes=self._on_bytes)
-        self._decoder = EvdevDecoder()
+        self._links: list[FdLink] = []
+        self._decoders: list[EvdevDecoder] = []
         self._guard = BurstGuard()
         self._timer: asyncio.TimerHandle | None = None
-        self._code = ""
+        self._held_timer: asyncio.TimerHandle | None = None
+        self._codes: set[str] = set()
         self._reported_burst_count = 0
         self._pressed_count = 0
         self._unknown_count = 0
@@ -55,27 +64,63 @@ class EvdevKeypad:
             "UnknownKeyCount": self._unknown_count,
             "KeyboardModeBurstCount": self._guard.burst_count,
             "KeyboardModeDroppedKeyCount": self._guard.dropped_key_count,
-            "EventsDroppedCount": self._decoder.dropped_count,
+            "EventsDroppedCount": sum(decoder.dropped_count for decoder in self._decoders),
+            "KeyBounceCount": sum(decoder.bounce_count for decoder in self._decoders),
         }
 
     async def open(self) -> None:
-        """Open and grab the node; keys pressed before are gone."""
-        self._decoder.reset()
+        """Open and grab every node of the keypad; keys pressed before are gone."""
+        try:
+            nodes = find_nodes(self._path)
+        except OSError as error:
+            raise open_error(DeviceName.KEYPAD, self._path, error) from error
         self._guard.reset()
-        self._code = ""
-        await self._link.open()
+        self._codes.clear()
+        for index, node in enumerate(nodes):
+            if index == len(self._decoders):
+                self._decoders.append(EvdevDecoder())
+            self._decoders[index].reset()
+            await self._open_node(index, node)
 
     async def close(self) -> None:
-        """Release the node."""
+        """Release the nodes."""
         self._stop_timer()
-        await self._link.close()
+        self._stop_held_timer()
+        links, self._links = self._links, []
+        for link in links:
+            await link.close()
 
     async def wait_lost(self) -> DeviceError:
-        """Return when the keypad was unplugged."""
-        return await self._link.wait_lost()
+        """Return when a node of the keypad has gone."""
+        waiting = [asyncio.ensure_future(link.wait_lost()) for link in self._links]
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            return done.pop().result()
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
-    def _on_bytes(self, data: bytes) -> None:
-        keys = [key for key in self._decoder.feed(data) if key.code != KEY_NUMLOCK]
+    async def _open_node(self, index: int, node: str) -> None:
+        decoder = self._decoders[index]
+        link: FdLink
+
+        def on_bytes(data: bytes) -> None:
+            self._on_bytes(link, decoder, data)
+
+        link = FdLink(DeviceName.KEYPAD, EvdevPort(node), opener=self._opener, on_bytes=on_bytes)
+        try:
+            await link.open()
+        except BaseException:
+            await self.close()
+            raise
+        self._links.append(link)
+
+    def _on_bytes(self, link: FdLink, decoder: EvdevDecoder, data: bytes) -> None:
+        keys = [key for key in decoder.feed(data) if key.code != KEY_NUMLOCK]
+        if decoder.is_stale:
+            decoder.resync(keys_down(link.descriptor))
+        self._watch_held()
         if not keys:
             return
         self._stop_timer()
@@ -91,7 +136,8 @@ class EvdevKeypad:
     def _on_silence(self) -> None:
         """End a run; keys that wait in the kernel while the loop was late belong to it."""
         self._timer = None
-        self._link.read_now()
+        for link in self._links:
+            link.read_now()
         if self._timer is None:
             self._put(self._guard.end_of_silence())
 
@@ -106,16 +152,52 @@ class EvdevKeypad:
             self._pressed_count += 1
             self._sink(KeyPressed(logical, now_s))
 
+    # -- what is wrong with it --------------------------------------------------------------------------------
+
     def _say_mode(self, *, has_keys: bool) -> None:
         """Report a burst once, and take the report back with the next key that a person presses."""
         if self._guard.burst_count != self._reported_burst_count:
             self._reported_burst_count = self._guard.burst_count
-            self._report(KEYBOARD_MODE)
-        elif has_keys and self._code:
-            self._report("")
+            self._report(KEYBOARD_MODE, is_on=True)
+        elif has_keys and KEYBOARD_MODE in self._codes:
+            self._report(KEYBOARD_MODE, is_on=False)
 
-    def _report(self, code: str) -> None:
-        if code and not self._code:
-            _log.warning("device=keypad state=%s: a scanner types as a keyboard; set it to serial mode", code)
-        self._code = code
-        self._sink(DeviceStatusChanged(DeviceName.KEYPAD, is_online=True, code=code))
+    def _watch_held(self) -> None:
+        """Time the longest hold: one timer while any key is down, none otherwise."""
+        is_held = any(decoder.down for decoder in self._decoders)
+        if is_held and self._held_timer is None:
+            self._held_timer = asyncio.get_running_loop().call_later(STUCK_S, self._on_stuck, self._down())
+        elif not is_held:
+            self._stop_held_timer()
+            if STUCK_KEY in self._codes:
+                self._report(STUCK_KEY, is_on=False)
+
+    def _on_stuck(self, since: frozenset[int]) -> None:
+        still = since & self._down()
+        if still and STUCK_KEY not in self._codes:
+            self._report(STUCK_KEY, is_on=True)
+        self._held_timer = None
+        if not still:
+            self._watch_held()
+
+    def _down(self) -> frozenset[int]:
+        return frozenset[int]().union(*(decoder.down for decoder in self._decoders))
+
+    def _stop_held_timer(self) -> None:
+        if self._held_timer is not None:
+            self._held_timer.cancel()
+            self._held_timer = None
+
+    def _report(self, code: str, *, is_on: bool) -> None:
+        if is_on and code not in self._codes:
+            _log.warning("device=keypad state=%s: %s", code, _ADVICE[code])
+        (self._codes.add if is_on else self._codes.discard)(code)
+        worst = next((known for known in _ADVICE if known in self._codes), "")
+        self._sink(DeviceStatusChanged(DeviceName.KEYPAD, is_online=True, code=worst))
+
+
+#: What to do, the worst first.
+_ADVICE = {
+    KEYBOARD_MODE: "a scanner types as a keyboard; set it to serial mode",
+    STUCK_KEY: "a key is held down for over 10 s; free it or change the keypad",
+}

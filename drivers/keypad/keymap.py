@@ -20,6 +20,7 @@ class KeySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         zh, en: What is printed on the key; shown on hint lines.
         evdev: Kernel key names.
+        matrix: The ASCII character that a serial matrix pad sends for it.
         sends: For a key without a code of its own (00): the keys that it arrives as.
     """
 
@@ -51,6 +52,21 @@ class Keymap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return the logical key for each kernel key code."""
         return {KEY_CODES[code]: Key(name) for name, spec in self.keys.items() for code in spec.evdev}
 
+    def keys_by_character(self) -> Mapping[int, Key]:
+        """Return the logical key for each character of a serial matrix pad.
+
+        Raises:
+            ConfigValueError: A key of the refund menu has none: this map is for other keypads.
+        """
+        named = {name: spec.matrix for name, spec in self.keys.items() if spec.matrix}
+        missing = sorted(REQUIRED_KEYS - named.keys())
+        if missing:
+            problem = f"no character for {', '.join(missing)}"
+            raise ConfigValueError(
+                problem, key="keys.….matrix", origin=self.name, hint="choose a key map with `matrix`"
+            )
+        return {ord(character): Key(name) for name, character in named.items()}
+
 
 def load_keymap(path: Path) -> Keymap:
     """Read and check a key map.
@@ -73,6 +89,7 @@ def load_keymap(path: Path) -> Keymap:
 
 def _check(keymap: Keymap, *, origin: str) -> None:
     owner_of: dict[str, str] = {}
+    _check_matrix(keymap, origin=origin)
     for name, spec in keymap.keys.items():
         _check_name(name, spec, origin=origin)
         for code in spec.evdev:
@@ -85,6 +102,19 @@ def _check(keymap: Keymap, *, origin: str) -> None:
     missing = sorted(key for key in REQUIRED_KEYS if not keymap.keys.get(key, KeySpec("", "")).evdev)
     if missing:
         raise ConfigValueError(f"no key for {', '.join(missing)}", key="keys", origin=origin)
+
+
+def _check_matrix(keymap: Keymap, *, origin: str) -> None:
+    owner_of: dict[str, str] = {}
+    for name, spec in keymap.keys.items():
+        if not spec.matrix:
+            continue
+        key = f"keys.{name}.matrix"
+        if len(spec.matrix) != 1 or not "!" <= spec.matrix <= "~":
+            raise ConfigValueError("must be one printable ASCII character", key=key, origin=origin)
+        if spec.matrix in owner_of:
+            raise ConfigValueError(f"{spec.matrix} is used by {owner_of[spec.matrix]} already", key=key, origin=origin)
+        owner_of[spec.matrix] = name
 
 
 def _check_name(name: str, spec: KeySpec, *, origin: str) -> None:

@@ -122,12 +122,17 @@ class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The keypad.
 
     Attributes:
-        path: evdev node (or a FIFO of ``struct input_event`` on the bench); empty = no keypad.
+        driver: ``evdev`` (USB keypads) or ``matrix`` (serial pads, one character a key).
+        path: evdev node, best ``/dev/input/by-path/…`` (the port), or ``usb:VID:PID[:SERIAL]`` in hex (the unit); for
+            ``matrix`` a serial device node; empty = no keypad.
         keymap: Name of a file in config/keymaps without its ending.
+        baud: For ``matrix``.
     """
 
+    driver: str = "evdev"
     path: str = ""
     keymap: str = "usb-numpad"
+    baud: int = 9600
 
 
 class DisplayConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -54,7 +54,7 @@ def test_registry_builds_each_role_with_its_driver() -> None:
     assert {device.name for device in devices} == set(DeviceName)
 
 
-@pytest.mark.parametrize("driver", ["ansi", "serial", "epson", "cd5220"])
+@pytest.mark.parametrize("driver", ["framebuffer", "ansi", "serial", "epson", "cd5220"])
 def test_registry_knows_every_documented_display(driver: str) -> None:
     config = DevicesConfig(operator_display=DisplayConfig(driver=driver, path="/dev/x", columns=20, rows=4))
 
@@ -68,6 +68,27 @@ def test_registry_unknown_display_driver_is_refused_with_the_known_ones() -> Non
     config = DevicesConfig(operator_display=DisplayConfig(driver="anis", path="/dev/tty1"))
 
     with pytest.raises(ConfigValueError, match="one of framebuffer, ansi, serial, epson, cd5220, none"):
+        build_devices(config, sink=_sink, find_data=_find_data)
+
+
+@pytest.mark.parametrize(("driver", "is_known"), [("evdev", True), ("matrix", True), ("ps2", False)])
+def test_registry_knows_every_documented_keypad(driver: str, is_known: bool) -> None:
+    config = DevicesConfig(keypad=KeypadConfig(driver=driver, path="/dev/x"))
+    if not is_known:
+        with pytest.raises(ConfigValueError, match="one of evdev, matrix"):
+            build_devices(config, sink=_sink, find_data=_find_data)
+        return
+
+    keypad = build_devices(config, sink=_sink, find_data=_find_data).keypad
+
+    assert keypad is not None
+    assert keypad.name is DeviceName.KEYPAD
+
+
+def test_registry_framebuffer_that_is_turned_by_no_right_angle_is_refused() -> None:
+    config = DevicesConfig(operator_display=DisplayConfig(driver="framebuffer", path="/dev/fb0", rotate=45))
+
+    with pytest.raises(ConfigValueError, match="rotate"):
         build_devices(config, sink=_sink, find_data=_find_data)
 
 
