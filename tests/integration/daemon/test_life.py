@@ -5,10 +5,12 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -134,6 +136,16 @@ def test_daemon_with_a_broken_journal_sets_it_aside_and_stays_safe(till: BenchTi
     assert len(kept) == 1
     assert kept[0].read_bytes().startswith(b"not a database")
     assert not (data / "journal.db").exists()
+    release = ("outbox", "release", "--by", "Chen Jie", "--why", "repair 4711")
+    assert run_tool(till, *release).returncode == 1
+    assert run_tool(till, *release, "--yes").returncode == 0
+    till.start()
+    assert status_of(till).safe_code == ""
+    assert kept[0].exists()
+    till.stop()
+    with closing(sqlite3.connect(data / "journal.db")) as journal:
+        (told,) = journal.execute("SELECT data FROM audit WHERE event = 'journal.released'").fetchall()
+    assert json.loads(told[0]) == {"file": kept[0].name, "note": "Chen Jie: repair 4711"}
 
 
 def test_daemon_that_crashes_three_times_starts_safe(till: BenchTill) -> None:
@@ -156,8 +168,8 @@ def test_daemon_on_a_memory_file_system_refuses_refunds(till: BenchTill) -> None
     with TemporaryDirectory(prefix="pa", dir="/dev/shm") as folder:
         edit(till, f'data_dir = "{till.folder}/data"', f'data_dir = "{folder}"')
         till.start({"POS_AGENT_ALLOW_VOLATILE": "0"})
-        assert "E-DISK" in screen_of(till)
-        assert status_of(till).safe_code == "E-DISK"
+        assert "E-DISK3" in screen_of(till)
+        assert status_of(till).safe_code == "E-DISK3"
         till.stop()
 
 
