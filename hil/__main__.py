@@ -25,6 +25,12 @@ def make_parser() -> argparse.ArgumentParser:
     demo.add_argument("--fast", action="store_true", help="paper moves 20 times faster than real")
     demo.add_argument("--locale", choices=("zh-CN", "en"), default="zh-CN", help="the till's language at start")
     demo.add_argument("--display", choices=("40x12", "20x4"), default="40x12", help="the operator display")
+    demo.add_argument(
+        "--printer-link",
+        choices=("usb", "usblp", "serial", "tcp"),
+        default="usb",
+        help="how the receipt printer is connected",
+    )
     demo.add_argument("--log-level", choices=("DEBUG", "INFO"), default="INFO", help="of the daemon")
     demo.add_argument("--pin-digits", type=int, default=4, help="length of the operators' PINs")
     demo.add_argument(

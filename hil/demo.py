@@ -89,6 +89,7 @@ class _Demo:
             log_level=self._options.log_level,
             pin_digits=self._options.pin_digits,
             is_spied=self._options.spy,
+            printer_link=self._options.printer_link,
         )
         wanted: Path = self._options.state_dir
         for index in range(1, _MAX_BENCHES + 1):

@@ -31,10 +31,19 @@ class DeviceSet:
         folder: Holds the device nodes; short enough for Unix sockets.
         operator_size: ``40x12`` (a terminal) or ``20x4`` (a serial display).
         speed: How many times faster than real paper moves.
+        printer_link: How the printer is connected: ``usb``, ``usblp``, ``serial`` or ``tcp``.
         on_change: Called with a role after a display changed or a slip came out (role ``printer``).
     """
 
-    def __init__(self, folder: Path, *, operator_size: str, speed: float, on_change: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        operator_size: str,
+        speed: float,
+        on_change: Callable[[str], None],
+        printer_link: str = "usb",
+    ) -> None:
         self.folder = folder
         columns, rows = OPERATOR_SIZES[operator_size]
         self.operator_size = (columns, rows)
@@ -47,7 +56,9 @@ class DeviceSet:
             self.operator_display = SimLineDisplay(folder / "operator", columns, rows)
         self.customer_display = SimLineDisplay(folder / "customer", *CUSTOMER_SIZE)
         self.printer_socket = folder / "printer.sock"
-        self.printer = SimPrinter(self.printer_socket, width_dots=576, speed_factor=speed)
+        self.printer_link = printer_link
+        link = "serial-rtscts" if printer_link == "serial" else printer_link
+        self.printer = SimPrinter(self.printer_socket, width_dots=576, speed_factor=speed, link=link)
         self.operator_display.on_change = lambda _panel: on_change("operator_display")
         self.customer_display.on_change = lambda _panel: on_change("customer_display")
         self.printer.on_slip = lambda _slip: on_change("printer")

@@ -37,6 +37,7 @@ class RigOptions(msgspec.Struct, frozen=True):
         paper_speed: How many times faster than a real printer; 1 = real.
         log_level: Of the daemon.
         pin_digits: Length of the operators' PINs, at least 4.
+        printer_link: How the printer is connected: ``usb``, ``usblp``, ``serial`` or ``tcp``.
         is_spied: The broker lets `SPY` do everything.
     """
 
@@ -46,6 +47,7 @@ class RigOptions(msgspec.Struct, frozen=True):
     log_level: str = "INFO"
     pin_digits: int = 4
     is_spied: bool = False
+    printer_link: str = "usb"
 
 
 class StateBusyError(RuntimeError):
@@ -79,6 +81,7 @@ class Rig:
             operator_size=options.operator_size,
             speed=options.paper_speed,
             on_change=self._on_device_change,
+            printer_link=options.printer_link,
         )
         self.broker = Broker(
             self.state_dir / "broker",
@@ -111,6 +114,7 @@ class Rig:
 
     async def start(self) -> None:
         """Start everything; return when the till shows its sign-in screen and is online."""
+        await self.devices.start()
         config = make_config(
             devices=self.devices,
             data_dir=self.daemon.data_dir,
@@ -118,7 +122,6 @@ class Rig:
             pki=self.pki,
             locale=self.options.locale,
         )
-        await self.devices.start()
         await _together(
             self.broker.up(), self.acquirer.start(), self.back_office.prepare(), self.daemon.prepare(config)
         )
