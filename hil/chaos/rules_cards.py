@@ -70,15 +70,23 @@ def _alarms(case: Case, since: float) -> list[Event]:
 _SAME_BOOT_S: Final = 60.0
 
 
+#: Alarm → what it says of a till.
+_SUSPICIONS: Final = {
+    _CLONE: "was taken for a copy of a card",
+    "terminal_went_back": "was said to have forgotten submissions",
+    "audit_fork": "was said to have changed its audit chain",
+}
+
+
 def false_alarms(case: Case) -> list[Violation]:
-    """A till with its own newest card is not taken for a copy, whatever the broker repeats or keeps back."""
+    """A till with its own newest card is under no suspicion, whatever the broker repeats or keeps back."""
     found = []
     for alarm in case.by_kind["alarm"]:
-        if alarm["name"] != _CLONE:
+        if alarm["name"] not in _SUSPICIONS:
             continue
         causes = [one for kind in ("clone", "old_card") for one in case.by_kind[kind] if one["till"] == alarm["till"]]
         if not any(one["t"] <= alarm["t"] for one in causes):
-            found.append(Violation("untrue", "I8", "", f"{alarm['till']} was taken for a copy of a card"))
+            found.append(Violation("untrue", "I8", "", f"{alarm['till']} {_SUSPICIONS[alarm['name']]}"))
     return found
 
 

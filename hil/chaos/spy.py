@@ -25,8 +25,9 @@ _KEPT = 2000
 _NOTED: Final = {
     "ack": ("refund_request_id", "status", "kind", "boot_id"),
     "state.ack": ("refund_request_id", "epoch", "seq", "status"),
-    "sync": ("conn_seq", "items", "boot_id"),
-    "sync.reply": ("wanted", "boot_id"),
+    "sync": ("conn_seq", "items", "boot_id", "audit_lines", "last_seq", "nonce", "challenge"),
+    "sync.challenge": ("nonce", "challenge"),
+    "sync.reply": ("wanted", "boot_id", "nonce"),
 }
 #: The history has a `kind` of its own.
 _RENAMED: Final = {"kind": "about"}

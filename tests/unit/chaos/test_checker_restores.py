@@ -189,6 +189,10 @@ def take_the_till_for_a_copy(history: History, _: History) -> None:
     told(history, 5.5, "clone_suspected", TILL)
 
 
+def say_that_the_till_has_another_chain(history: History, _: History) -> None:
+    told(history, 5.5, "audit_fork", TILL)
+
+
 BROKEN: list[tuple[str, Callable[[History, History], None]]] = [
     ("untrue", change_an_end_that_the_copy_had),
     ("lost", ask_for_what_the_copy_had),
@@ -204,6 +208,7 @@ BROKEN: list[tuple[str, Callable[[History, History], None]]] = [
     ("doubled", take_a_copy_for_the_till),
     ("lost", refuse_a_copy_and_tell_nobody),
     ("untrue", take_the_till_for_a_copy),
+    ("untrue", say_that_the_till_has_another_chain),
 ]
 
 
