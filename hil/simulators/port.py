@@ -131,6 +131,11 @@ class SerialPort:
             except BlockingIOError:
                 await self._wait_writable()
 
+    @property
+    def speed(self) -> int:
+        """Return the speed that the terminal set, as a constant of termios."""
+        return int(termios.tcgetattr(self._master)[5])
+
     def stall(self) -> None:
         """Stop taking what the terminal writes, so that its writes fall short once the kernel is full."""
         if self._loop is not None and self.is_plugged:
