@@ -166,10 +166,30 @@ def _serial(name: DeviceName, config: DisplayConfig, opener: Opener) -> LineDisp
     )
 
 
+def _led8(name: DeviceName, config: DisplayConfig, opener: Opener) -> LineDisplay:
+    from drivers.display import led8  # noqa: PLC0415 - only what is configured
+    from drivers.display.line_display import CellDisplay  # noqa: PLC0415 - see above
+    from drivers.links.serial_port import SerialPort  # noqa: PLC0415 - see above
+
+    has_lamp_command = config.driver == "led8"
+    return CellDisplay(
+        name,
+        port=SerialPort(config.path, baud=config.baud),
+        dialect=lambda: led8.Led8Dialect(has_lamp_command=has_lamp_command),
+        size=led8.PLACES,
+        compose=led8.compose,
+        screen_size=(config.columns, config.rows),
+        opener=opener,
+        baud=config.baud,
+    )
+
+
 _DISPLAYS: dict[str, Callable[[DeviceName, DisplayConfig, Opener], LineDisplay]] = {
     "framebuffer": _framebuffer,
     "ansi": _ansi,
     "serial": _serial,
     "epson": _serial,
     "cd5220": _serial,
+    "led8": _led8,
+    "led8s": _led8,
 }

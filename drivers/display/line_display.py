@@ -6,7 +6,7 @@ screens merge into the newest, which follows as soon as the way is clear (field.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from drivers.display.cells import changed_runs
 from drivers.display.dialect import Dialect
@@ -27,7 +27,9 @@ class CellDisplay:
         name: Operator or customer display.
         port: Where it is.
         dialect: Called after each opening; says which bytes the display understands.
-        size: (columns, rows).
+        size: (columns, rows) of the device.
+        compose: What the device can show of a screen, a line for each of its rows; None = the screen's own lines.
+        screen_size: Size of the screens that `compose` is given; None = `size`.
         baud: Of a serial line, for its pace; None = as fast as the reader reads.
     Counters: ScreenShownCount; ScreenMergedCount (replaced by a newer one before it was sent).
     """
@@ -41,11 +43,15 @@ class CellDisplay:
         size: tuple[int, int],
         opener: Opener,
         baud: int | None = None,
+        compose: Callable[[Screen], Sequence[str]] | None = None,
+        screen_size: tuple[int, int] | None = None,
     ) -> None:
         self._name = name
         self._choose_dialect = dialect
         self._dialect = dialect()
         self._size = size
+        self._screen_size = screen_size or size
+        self._compose = compose
         self._baud = baud
         self._link = FdLink(name, port, opener=opener, on_bytes=_ignore, on_drained=self._flush)
         self._wanted: tuple[str, ...] | None = None
@@ -66,8 +72,8 @@ class CellDisplay:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Return (columns, rows)."""
-        return self._size
+        """Return (columns, rows) of the screens that it takes."""
+        return self._screen_size
 
     async def open(self) -> None:
         """Open, clear, and draw the newest screen."""
@@ -90,7 +96,8 @@ class CellDisplay:
     def show(self, screen: Screen) -> None:
         """Show a screen: at once if nothing is under way, else the newest one afterwards."""
         columns, rows = self._size
-        lines = [pad(line, columns) for line in screen.lines[:rows]]
+        shown = screen.lines if self._compose is None else self._compose(screen)
+        lines = [pad(line, columns) for line in shown[:rows]]
         lines += [" " * columns] * (rows - len(lines))
         if self._is_waiting:
             self._counters["ScreenMergedCount"] += 1

@@ -140,11 +140,12 @@ class DisplayConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     Attributes:
         driver: ``framebuffer`` (HDMI and DSI panels), ``ansi`` (terminals), ``serial`` (20×4, Epson commands) or
-            ``none``; customer displays: ``epson``, ``cd5220``, ``led8``, ``none``.
+            ``none``; customer displays: ``epson``, ``cd5220``, ``led8`` (eight digits, lamps by STX L), ``led8s`` (the same,
+            lamps by ESC s), ``none``.
         path: Framebuffer, terminal or serial device node.
         columns: Cells a line.
         rows: Lines.
-        baud: For serial displays.
+        baud: For serial displays; LED8 poles are delivered with 2400.
         encoding: For serial displays that have Han glyphs: ``gb18030``; else ``ascii``.
         rotate: For framebuffers: degrees by which the picture is turned clockwise: 0, 90, 180 or 270.
         console: For framebuffers: the terminal whose text would cover the menu, such as ``/dev/tty1``; empty = none.
@@ -204,12 +205,15 @@ class PrintingConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         result_slip: ``window`` (within 10 min of the request), ``always``, ``ask`` or ``never``.
         job_expiry_s: A job older than this when the printer comes back is not printed by itself.
         copies_merchant, copies_customer: How many of each request slip.
+        rescue_code: Print the signed request as a QR code on the shop's copy, for the day when the card dies before it
+            was sent; by printers that draw QR codes themselves.
     """
 
     result_slip: str = "window"
     job_expiry_s: int = 3600
     copies_merchant: int = 1
     copies_customer: int = 1
+    rescue_code: bool = True
 
 
 class JournalConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -299,10 +299,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "customer.idle": ("欢迎光临\n", "Welcome\n"),
     "customer.sale": ("退款核对\n{amount}", "Checking refund\n{amount}"),
     "customer.confirm": ("退款{amount}\n审核后原路退回", "Refund {amount}\npaid after review"),
-    "customer.stored": ("退款申请已提交\n{amount}", "Refund requested\n{amount}"),
-    "customer.saved": ("退款申请已保存\n{amount}", "Refund saved\n{amount}"),
+    "customer.stored": ("已提交{amount}\n审核后原路退回", "Sent {amount}\npaid after review"),
+    "customer.saved": ("已保存{amount}\n审核后原路退回", "Saved {amount}\npaid after review"),
     "customer.bill": ("请打开账单里的条码\n不要出示付款码", "Please open the bill\nnot the payment code"),
-    "customer.succeeded": ("退款成功\n{amount}", "Refunded\n{amount}"),
+    "customer.succeeded": ("退款成功{amount}\n已原路退回,请查账户", "Paid {amount}\nback to your account"),
     # -- steps (RESUME, help) --------------------------------------------------------------------------------------
     "step.sale": ("核对", "check"),
     "step.amount": ("输金额", "amount"),

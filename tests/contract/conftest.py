@@ -6,13 +6,20 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.contract import rigs
+from tests.contract import display_rigs, rigs
 from tests.contract.printer_rigs import PRINTERS
 
 _SCANNERS = [rigs.FakeScannerRig, rigs.SerialScannerRig]
 _KEYPADS = [rigs.FakeKeypadRig, rigs.EvdevKeypadRig, rigs.MatrixKeypadRig]
-_DISPLAYS = [rigs.FakeDisplayRig, rigs.AnsiDisplayRig, rigs.FramebufferDisplayRig, rigs.EpsonDisplayRig]
+_DISPLAYS = [
+    rigs.FakeDisplayRig,
+    rigs.AnsiDisplayRig,
+    rigs.FramebufferDisplayRig,
+    rigs.EpsonDisplayRig,
+    display_rigs.Cd5220DisplayRig,
+]
 _PRINTERS = [rigs.FakePrinterRig, *PRINTERS]
+_DEVICES = [*_SCANNERS, *_KEYPADS, *_DISPLAYS, display_rigs.Led8DisplayRig, *_PRINTERS]
 
 
 async def _run(rig: rigs.DeviceRig) -> AsyncIterator[rigs.DeviceRig]:
@@ -23,7 +30,7 @@ async def _run(rig: rigs.DeviceRig) -> AsyncIterator[rigs.DeviceRig]:
     await rig.stop()
 
 
-@pytest_asyncio.fixture(params=[*_SCANNERS, *_KEYPADS, *_DISPLAYS, *_PRINTERS], ids=lambda rig: rig.__name__)
+@pytest_asyncio.fixture(params=_DEVICES, ids=lambda rig: rig.__name__)
 async def device_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
     async for rig in _run(request.param(tmp_path)):
         yield rig

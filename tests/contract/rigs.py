@@ -102,6 +102,7 @@ class KeypadRig(DeviceRig):
 
 class DisplayRig(DeviceRig):
     device: LineDisplay
+    rows = 4
 
     def lines(self) -> list[str]:
         """Return what a person sees, trailing spaces stripped."""

@@ -54,7 +54,7 @@ def test_registry_builds_each_role_with_its_driver() -> None:
     assert {device.name for device in devices} == set(DeviceName)
 
 
-@pytest.mark.parametrize("driver", ["framebuffer", "ansi", "serial", "epson", "cd5220"])
+@pytest.mark.parametrize("driver", ["framebuffer", "ansi", "serial", "epson", "cd5220", "led8", "led8s"])
 def test_registry_knows_every_documented_display(driver: str) -> None:
     config = DevicesConfig(operator_display=DisplayConfig(driver=driver, path="/dev/x", columns=20, rows=4))
 
@@ -67,7 +67,7 @@ def test_registry_knows_every_documented_display(driver: str) -> None:
 def test_registry_unknown_display_driver_is_refused_with_the_known_ones() -> None:
     config = DevicesConfig(operator_display=DisplayConfig(driver="anis", path="/dev/tty1"))
 
-    with pytest.raises(ConfigValueError, match="one of framebuffer, ansi, serial, epson, cd5220, none"):
+    with pytest.raises(ConfigValueError, match="one of framebuffer, ansi, serial, epson, cd5220, led8, led8s, none"):
         build_devices(config, sink=_sink, find_data=_find_data)
 
 
