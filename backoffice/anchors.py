@@ -121,6 +121,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         known: Heads that we have of this till.
         agreed: How many of them are in its chain, at the line that was told.
+        purged: How many are of lines that left the till with their time: nothing can be said of them.
         difference: The first that is not, in words; empty if all agree.
     """
 
@@ -128,6 +129,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     lines: int
     known: int
     agreed: int
+    purged: int = 0
     difference: str = ""
 
 
@@ -137,18 +139,37 @@ def compare(session: Session, terminal_id: str, heads: Sequence[str]) -> Compari
     Args:
         session: Reading.
         terminal_id: Whose chain.
-        heads: Of every line, the first line first, as ``pos-agent audit verify --heads`` writes them.
+        heads: Of every line, the first line first, as ``pos-agent audit verify --heads`` writes them; empty for lines
+            that were purged.
     """
+    first_kept = next((number for number, head in enumerate(heads, start=1) if head), 1)
     line_of = {head: number for number, head in enumerate(heads, start=1)} | {"0" * 64: 0}
     told = session.scalars(
         select(Anchor).where(Anchor.terminal_id == terminal_id).order_by(Anchor.seq, Anchor.line, Anchor.at)
     ).all()
-    agreed, difference = 0, ""
+    agreed = purged = 0
+    difference = ""
     for anchor in told:
         line = line_of.get(anchor.head)
         if line is not None and (anchor.source != SYNC or line == anchor.line):
             agreed += 1
+        elif _is_purged(anchor, first_kept, is_any_found=agreed > 0):
+            purged += 1
         elif not difference:
             place = f"at line {anchor.line}" if anchor.source == SYNC else f"before request {anchor.source}"
             difference = f"head {anchor.head} {place}, told {anchor.at:%Y-%m-%d %H:%M} UTC, is not in the till's chain"
-    return Comparison(terminal_id=terminal_id, lines=len(heads), known=len(told), agreed=agreed, difference=difference)
+    return Comparison(
+        terminal_id=terminal_id,
+        lines=len(heads),
+        known=len(told),
+        agreed=agreed,
+        purged=purged,
+        difference=difference,
+    )
+
+
+def _is_purged(anchor: Anchor, first_kept: int, *, is_any_found: bool) -> bool:
+    """Return True for a head of a line that the till no longer keeps; a request's head has no line of its own."""
+    if first_kept == 1:
+        return False
+    return anchor.line < first_kept if anchor.source == SYNC else not is_any_found

@@ -7,7 +7,7 @@ from backoffice import audit
 from backoffice.ingest.context import Context
 from backoffice.ledger import lock_sale
 from backoffice.refunds import announce, is_restoring, lock_refund, move
-from backoffice.review import Actor, DecisionError, approvers
+from backoffice.review import Actor, DecisionError, approvers, is_maker
 from backoffice.rules import has_rank
 from backoffice.states import FINAL, State
 from backoffice.store.schema import EventRow, ManualCase, Refund, Sale
@@ -85,9 +85,8 @@ def _open_case(session: Session, actor: Actor, case_id: int) -> tuple[ManualCase
         raise DecisionError("not_now")
     if not has_rank(actor.role, "finance"):
         raise DecisionError("role", 403)
-    if refund is not None and actor.person_id in (
-        refund.maker_person_id,
-        *approvers(session, refund.refund_request_id),
+    if refund is not None and (
+        is_maker(session, refund, actor.person_id) or actor.person_id in approvers(session, refund.refund_request_id)
     ):
         raise DecisionError("self_approval", 403)
     return case, refund

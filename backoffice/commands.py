@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from backoffice import backup, demo, enrolment, sales, upkeep
+from backoffice import backup, chains, demo, enrolment, listing, sales, slips, upkeep
 from backoffice.clock import system_now
 from backoffice.config import Config, load_config
 from backoffice.profiles import add_profiles, load_profiles
-from backoffice.signing import make_key_file
+from backoffice.signing import make_key_file, public_key_of
 from backoffice.store.database import Database, upgrade
 from pos_agent.errors import ConfigFileError
 
@@ -61,13 +61,13 @@ def _init(arguments: argparse.Namespace, config: Config) -> int:
 
 def _keys(arguments: argparse.Namespace, config: Config) -> int:
     path = Path(config.signing.key_file)
-    public = make_key_file(path)
+    public = public_key_of(path).base64 if arguments.show else make_key_file(path)
     words = f'{path}\npin it at the tills:\n[trust.back_office_keys]\n"{config.signing.kid}" = "{public}"'
     return _say(arguments, words, {"kid": config.signing.kid, "public_key": public, "key_file": str(path)})
 
 
 def _person_add(arguments: argparse.Namespace, config: Config) -> int:
-    password = getpass.getpass("password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    password = _read_password()
     with _database(config) as database, database.writing() as session:
         person_id = enrolment.add_person(
             session,
@@ -78,6 +78,17 @@ def _person_add(arguments: argparse.Namespace, config: Config) -> int:
             person_id=arguments.person,
         )
     return _say(arguments, f"person {person_id}", {"person_id": person_id})
+
+
+def _person_password(arguments: argparse.Namespace, config: Config) -> int:
+    password = _read_password()
+    with _database(config) as database, database.writing() as session:
+        enrolment.set_password(session, login=arguments.login, password=password)
+    return _say(arguments, f"sign-in {arguments.login} has another password", {"login": arguments.login})
+
+
+def _read_password() -> str:
+    return getpass.getpass("password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
 
 
 def _person_mark(arguments: argparse.Namespace, config: Config) -> int:
@@ -167,19 +178,32 @@ class _database:  # noqa: N801 - reads as a statement: with _database(config) as
         self._database.close()
 
 
+def _rescue(arguments: argparse.Namespace, config: Config) -> int:
+    words, facts, is_all_here = slips.rescue_slips(arguments, config)
+    _say(arguments, words, facts)
+    return 0 if is_all_here else 1
+
+
 _Command = Callable[[argparse.Namespace, Config], int]
 _COMMANDS: dict[str, _Command] = {
     "backup": _upkeep(upkeep.back_up),
     "restore": _upkeep(upkeep.restore),
     "resume": _upkeep(upkeep.resume),
-    "audit verify": _upkeep(upkeep.audit_verify),
-    "audit compare": _upkeep(upkeep.audit_compare),
+    "audit verify": _upkeep(chains.verify),
+    "audit anchor": _upkeep(chains.anchor),
+    "audit compare": _upkeep(chains.compare),
+    "requests list": _upkeep(listing.requests),
+    "requests show": _upkeep(listing.request),
+    "terminal list": _upkeep(listing.terminals),
+    "report operators": _upkeep(listing.operators),
     "reconcile": _upkeep(upkeep.reconcile),
+    "rescue": _rescue,
     "serve": _serve,
     "init": _init,
     "keys": _keys,
     "demo-data": _demo_data,
     "person add": _person_add,
+    "person password": _person_password,
     "person deny": _person_mark,
     "person allow": _person_mark,
     "terminal add": _terminal_add,

@@ -1,6 +1,7 @@
 """The configuration of the back office: schema, loading, and refusals that say what was meant."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ from zoneinfo import available_timezones
 import msgspec
 
 from pos_agent.errors import ConfigFileError, ConfigValueError
+
+_HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 
 
 class ServerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -108,6 +111,12 @@ class ReviewConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         management_from_minor: From here on a manager's approval follows.
         max_requests_per_hour: More by one operator are held (F4).
         duplicate_hours: Same sale and amount finished within this is held as 疑似重复 (F17).
+        max_requests_per_shift: More by one person within `shift_hours` need one approval more (F4).
+        max_requests_per_till_day: More from one till within a day need one approval more (trust.md 11).
+        opening_hours: ``HH:MM-HH:MM`` in the shop's time zone; empty = always open (F6).
+        till_limits_minor: Limits of operators and supervisors at the tills, near which split refunds stay (F3, F7).
+        remind_after_min: A request that waits longer is shown as late.
+        escalate_after_min: One that waits longer than this is alarmed and comes first (payments.md 9b: 48 h).
     """
 
     dual_control: str = "on"
@@ -116,6 +125,23 @@ class ReviewConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     management_from_minor: int = 500_000
     max_requests_per_hour: int = 5
     duplicate_hours: int = 24
+    max_requests_per_shift: int = 10
+    shift_hours: int = 12
+    max_requests_per_till_day: int = 200
+    opening_hours: str = ""
+    till_limits_minor: tuple[int, ...] = (20_000, 100_000)
+    remind_after_min: int = 120
+    escalate_after_min: int = 2_880
+
+
+class AuditConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Where the chains are anchored (I6).
+
+    Attributes:
+        anchor_file: Signed heads, appended each hour; best on another disk or machine. Empty = none.
+    """
+
+    anchor_file: str = "anchors.jsonl"
 
 
 class ExecutionConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -148,6 +174,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     acquirers: dict[str, AcquirerConfig] = {}
     review: ReviewConfig = msgspec.field(default_factory=ReviewConfig)
     execution: ExecutionConfig = msgspec.field(default_factory=ExecutionConfig)
+    audit: AuditConfig = msgspec.field(default_factory=AuditConfig)
 
 
 def load_config(path: Path) -> Config:
@@ -169,6 +196,8 @@ def load_config(path: Path) -> Config:
         raise ConfigValueError(message, key=where.strip("`.") or "?", origin=str(path)) from error
     if config.review.dual_control not in ("on", "off"):
         raise ConfigValueError("must be 'on' or 'off'", key="review.dual_control", origin=str(path))
+    if config.review.opening_hours and _HOURS.fullmatch(config.review.opening_hours) is None:
+        raise ConfigValueError("must be like 09:00-22:00", key="review.opening_hours", origin=str(path))
     if config.server.time_zone not in available_timezones():
         raise ConfigValueError("not an IANA time zone", key="server.time_zone", origin=str(path))
     _resolve(config, path.resolve().parent)
@@ -196,6 +225,7 @@ def _resolve(config: Config, folder: Path) -> None:
 
     config.lookup_key_file = absolute(config.lookup_key_file)
     config.signing.key_file = absolute(config.signing.key_file)
+    config.audit.anchor_file = absolute(config.audit.anchor_file)
     broker = config.broker
     broker.ca_file, broker.cert_file = absolute(broker.ca_file), absolute(broker.cert_file)
     broker.key_file = absolute(broker.key_file)

@@ -34,6 +34,21 @@ def add_person(
     return person_id
 
 
+def set_password(session: Session, *, login: str, password: str) -> None:
+    """Give a sign-in another password, end its lock and everything that is open under it.
+
+    Raises:
+        ValueError: No such sign-in, or the password is too short.
+    """
+    account = session.get(Account, login)
+    if account is None:
+        raise ValueError(f"no sign-in {login}")
+    account.password_hash = hash_password(password)
+    account.failures, account.locked_until = 0, None
+    session.execute(delete(WebSession).where(WebSession.login == login))
+    session.flush()
+
+
 def add_terminal(
     session: Session, *, terminal_id: str, merchant_id: str, merchant_name: str, device_kid: str, device_key: str
 ) -> None:

@@ -7,13 +7,14 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backoffice.history import suspicions
 from backoffice.ingest.context import Context
 from backoffice.ingest.facts import sale_facts
 from backoffice.ledger import Sums, lock_sale, sums
 from backoffice.refunds import bind_sale, is_restoring, lock_refund, move, request_of, touch
 from backoffice.rules import has_rank, levels_needed, refuse_amount, refuse_sale
 from backoffice.states import State
-from backoffice.store.schema import Decision, Refund, Sale
+from backoffice.store.schema import Decision, Operator, Refund, Sale
 from pos_agent.domain.refund import RefundType
 from pos_agent.i18n.backoffice import text
 
@@ -149,9 +150,17 @@ def _require_state(refund: Refund, *states: State) -> None:
         raise DecisionError("not_now", 409, f"state={refund.state}")
 
 
-def _require_other_person(context: Context, actor: Actor, refund: Refund) -> None:
+def is_maker(session: Session, refund: Refund, person_id: str) -> bool:
+    """Return True for who asked: the person at the time, and whoever the operator number was said to be later (I3)."""
+    if person_id == refund.maker_person_id:
+        return True
+    operator = session.get(Operator, (refund.merchant_id, refund.operator_no))
+    return operator is not None and operator.person_id == person_id
+
+
+def _require_other_person(session: Session, context: Context, actor: Actor, refund: Refund) -> None:
     """Refuse the maker (F13, I3), except in a one-person shop up to its cap."""
-    if actor.person_id != refund.maker_person_id:
+    if not is_maker(session, refund, actor.person_id):
         return
     review = context.config.review
     if review.dual_control == "off" and refund.amount_minor <= review.self_approval_limit_minor:
@@ -171,12 +180,18 @@ def approvers(session: Session, request_id: str) -> list[str]:
     )
 
 
+def levels_of(session: Session, context: Context, refund: Refund) -> tuple[str, ...]:
+    """Return the roles that must approve a request, as of now: its amount, and what speaks against it."""
+    is_raised = any(each.raises_level for each in suspicions(session, context, refund))
+    return levels_needed(refund.amount_minor, context.config.review, is_raised=is_raised)
+
+
 def _approve(session: Session, context: Context, actor: Actor, refund: Refund, command: Command) -> None:
     _require_state(refund, State.REVIEWING)
     given = approvers(session, refund.refund_request_id)
-    levels = levels_needed(refund.amount_minor, context.config.review)
+    levels = levels_of(session, context, refund)
     _require(actor, levels[min(len(given), len(levels) - 1)])
-    _require_other_person(context, actor, refund)
+    _require_other_person(session, context, actor, refund)
     if actor.person_id in given:
         raise DecisionError("same_approver", 403)
     _check_sale(session, context, refund)
@@ -209,7 +224,7 @@ def _check_sale(session: Session, context: Context, refund: Refund) -> None:
 def _reject(session: Session, context: Context, actor: Actor, refund: Refund, command: Command) -> None:
     _require_state(refund, State.HELD, State.REVIEWING, State.NEED_INFO)
     _require(actor, "approver")
-    _require_other_person(context, actor, refund)
+    _require_other_person(session, context, actor, refund)
     reason = command.reason.strip()
     if not reason:
         raise DecisionError("reason_required", 422)
@@ -220,7 +235,7 @@ def _reject(session: Session, context: Context, actor: Actor, refund: Refund, co
 def _ask(session: Session, context: Context, actor: Actor, refund: Refund, command: Command) -> None:
     _require_state(refund, State.REVIEWING)
     _require(actor, "approver")
-    _require_other_person(context, actor, refund)
+    _require_other_person(session, context, actor, refund)
     question = command.reason.strip()
     if not question:
         raise DecisionError("reason_required", 422)
@@ -237,7 +252,7 @@ def _release(session: Session, context: Context, actor: Actor, refund: Refund, c
     if TILL_KNOWS_END in refund.flags:
         raise DecisionError("till_knows_end")
     _require(actor, "approver")
-    if actor.person_id == refund.maker_person_id:
+    if is_maker(session, refund, actor.person_id):
         raise DecisionError("self_approval", 403)
     _record(session, context, actor, refund, command)
     move(session, refund, State.REVIEWING, actor=actor.name, now=context.now, detail="released")

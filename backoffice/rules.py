@@ -183,13 +183,24 @@ def is_suspected_duplicate(
     return False
 
 
-def levels_needed(amount_minor: int, review: ReviewConfig) -> tuple[str, ...]:
-    """Return the roles that must approve, in order, each a different person (payments.md 9b)."""
+_LEVELS = ("approver", "finance", "manager")
+
+
+def levels_needed(amount_minor: int, review: ReviewConfig, *, is_raised: bool = False) -> tuple[str, ...]:
+    """Return the roles that must approve, in order, each a different person (payments.md 9b).
+
+    Args:
+        amount_minor: Of the request.
+        review: From which amounts on.
+        is_raised: A suspicion asks for the next level (F4, F6, F7); a shop of one person has none.
+    """
     levels = ["approver"]
     if amount_minor >= review.finance_from_minor:
         levels.append("finance")
     if amount_minor >= review.management_from_minor:
         levels.append("manager")
+    if is_raised and review.dual_control == "on" and len(levels) < len(_LEVELS):
+        levels.append(_LEVELS[len(levels)])
     return tuple(levels)
 
 

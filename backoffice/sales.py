@@ -21,6 +21,8 @@ class SaleRow(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_def
 
     Attributes:
         base_refunded_minor: Refunded before, outside this system.
+        operator_no: Who sold it (F8, F14).
+        payer: The payer's account or card token as the channel names it; only its keyed hash is stored (F5).
         label: What it is for, in demo data; shown to people.
     """
 
@@ -37,6 +39,8 @@ class SaleRow(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_def
     account_mask: str = ""
     store: str = ""
     terminal_id: str = ""
+    operator_no: str = ""
+    payer: str = ""
     is_coupon_offered: bool = False
     is_training: bool = False
     label: str = ""
@@ -85,6 +89,11 @@ def order_no_hash(key: bytes, order_no: str) -> str:
     return hmac.new(key, order_no.encode(), hashlib.sha256).hexdigest() if key else ""
 
 
+def payer_hash(key: bytes, payer: str) -> str:
+    """Return the keyed hash of a payer, apart from those of order numbers; empty without a key or a payer."""
+    return hmac.new(key, b"payer\0" + payer.encode(), hashlib.sha256).hexdigest() if key and payer else ""
+
+
 def store(session: Session, rows: Sequence[SaleRow], *, lookup_key: bytes) -> int:
     """Insert sales; one that is there already is left as it is, except for what may be corrected (label, store).
 
@@ -101,11 +110,17 @@ def store(session: Session, rows: Sequence[SaleRow], *, lookup_key: bytes) -> in
         ).first()
         if sale is not None:
             sale.label, sale.store = row.label or sale.label, row.store or sale.store
+            sale.operator_no = row.operator_no or sale.operator_no
+            sale.payer_hash = payer_hash(lookup_key, row.payer) or sale.payer_hash
             sale.order_no_hash = order_no_hash(lookup_key, sale.order_no) or sale.order_no_hash
             continue
-        fields = {name: getattr(row, name) for name in row.__struct_fields__}
+        fields = {name: getattr(row, name) for name in row.__struct_fields__ if name != "payer"}
         fields["channel"] = row.channel.value
-        session.add(Sale(**fields, order_no_hash=order_no_hash(lookup_key, row.order_no)))
+        hashes = {
+            "order_no_hash": order_no_hash(lookup_key, row.order_no),
+            "payer_hash": payer_hash(lookup_key, row.payer),
+        }
+        session.add(Sale(**fields, **hashes))
         count += 1
     session.flush()
     return count

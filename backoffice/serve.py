@@ -24,6 +24,7 @@ from backoffice.ingest.receiver import Receiver
 from backoffice.link import Link
 from backoffice.signing import load_signer
 from backoffice.store.database import Database
+from backoffice.watch import Watch
 from backoffice.web.app import make_app
 from backoffice.web.gate import Desk
 from pos_agent.domain.config import BrokerConfig
@@ -68,6 +69,8 @@ class BackOffice:
         self._adapters = make_adapters(config)
         instance = secrets.token_hex(8)
         self._link: Link | None = None
+        anchor_file = Path(config.audit.anchor_file) if config.audit.anchor_file else None
+        self.watch = Watch(self.database, self.context, holder=instance, anchor_file=anchor_file)
         self.executor = Executor(
             self.database, self.context, self._adapters, holder=instance, on_changed=self._wake_link
         )
@@ -88,11 +91,13 @@ class BackOffice:
             client_id=broker.client_id,
         )
         signing = self.config.signing
+        signer = load_signer(Path(signing.key_file), signing.kid)
+        self.watch.sign_with(signer)
         return Link(
             MqttConnection(dataclasses.replace(settings, receive_maximum=_RECEIVE_MAXIMUM)),
             self.database,
             Receiver(self.database, self.context),
-            load_signer(Path(signing.key_file), signing.kid),
+            signer,
             now=system_now,
             instance=instance,
             share=broker.share,
@@ -117,7 +122,10 @@ class BackOffice:
         )
         try:
             async with asyncio.TaskGroup() as group:
-                parts = [group.create_task(self.executor.run(), name="executor")]
+                parts = [
+                    group.create_task(self.executor.run(), name="executor"),
+                    group.create_task(self.watch.run(), name="watch"),
+                ]
                 if self._link is not None:
                     parts.append(group.create_task(self._link.run(), name="link"))
                 pages = group.create_task(server.serve(sockets=[listener]), name="pages")

@@ -1,6 +1,4 @@
-"""What the commands for finance and whoever keeps the machine do: backup, restore, resume, reconcile,
-audit.
-"""
+"""What the commands for finance and whoever keeps the machine do: backup, restore, resume, reconcile."""
 
 import argparse
 from datetime import datetime, time, timedelta
@@ -8,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from backoffice import anchors, audit, backup, reconciliation, restoring
+from backoffice import backup, reconciliation, restoring
 from backoffice.clock import system_now
 from backoffice.config import AcquirerConfig, Config
 from backoffice.execution import lease
@@ -138,47 +136,3 @@ def _describe_result(found: reconciliation.Result, period: reconciliation.Period
     if period is None:
         lines.append("no period: refunds that the bill lacks were not looked for; name --from and --to")
     return "\n".join(lines)
-
-
-def audit_verify(_arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
-    """Check the chain of every request.
-
-    Raises:
-        ValueError: A chain is not whole; names each request and its first difference.
-    """
-    database = Database(config.database.url, pool=1)
-    try:
-        with database.reading() as session:
-            found = audit.verify(session)
-    finally:
-        database.close()
-    if found.differences:
-        lines = [f"  {request_id}: {problem}" for request_id, problem in sorted(found.differences.items())]
-        raise ValueError("\n".join([f"NOT WHOLE: {len(lines)} of {found.requests} requests", *lines]))
-    return f"whole: {found.requests} requests, {found.lines} lines, head {found.head}", found
-
-
-class _Heads(msgspec.Struct):
-    """The file that ``pos-agent audit verify --heads`` writes."""
-
-    terminal_id: str
-    heads: list[str]
-
-
-def audit_compare(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
-    """Compare a till's chain with what the till told us.
-
-    Raises:
-        ValueError: The file cannot be read, or the chains differ; names the first difference.
-    """
-    chain = msgspec.json.decode(arguments.file.read_bytes(), type=_Heads)
-    database = Database(config.database.url, pool=1)
-    try:
-        with database.reading() as session:
-            found = anchors.compare(session, chain.terminal_id, chain.heads)
-    finally:
-        database.close()
-    words = f"{found.terminal_id}: {found.lines} lines, {found.agreed} of {found.known} heads known here agree"
-    if found.difference:
-        raise ValueError(f"{words}\nfirst difference: {found.difference}")
-    return f"{words}; head {chain.heads[-1] if chain.heads else '-'}", found

@@ -65,6 +65,7 @@ def record_query(session: Session, context: Context, request_id: str, answer: An
     refund = lock_refund(session, request_id)
     if refund is None:
         return None
+    refund.asked_at = context.now()
     if State(refund.state) not in AT_ACQUIRER:
         contradict(session, context, refund, answer)
         return None

@@ -2,12 +2,14 @@
 
 ``POST /api/login`` ``{"user", "password"}``
     sets the cookie, answers ``{"csrf", "person"}``
-``GET /api/requests?state=reviewing``
-    ``{"requests": […]}``; `state` may repeat
+``GET /api/requests?state=reviewing&q=&channel=&terminal=&page=1``
+    ``{"requests": […], "page", "pages", "total"}``; `state` may repeat
 ``GET /api/requests/{id}``
     everything a decision needs, and ``shown``
 ``POST /api/requests/{id}/decision`` ``{"decision", "reason"?, "shown"}``
     header ``X-CSRF-Token``; `shown` as read, other values get 409
+``GET /api/terminals?view=problems&q=&version=&sort=seen&page=1``
+    ``{"rows": […], "number", "pages", "total", "counts", "versions"}``
 ``GET /api/sales?q=``
     ``{"sales": […]}``
 ``GET /api/health``
@@ -24,8 +26,11 @@ from starlette.routing import Route
 from backoffice import review
 from backoffice.review import Command, DecisionError, Shown, StaleError
 from backoffice.states import State
-from backoffice.web import auth, desk_facts, facts, gate
+from backoffice.web import auth, desk_facts, facts, fleet, gate, lists
 from pos_agent.i18n.backoffice import text
+
+#: Requests on one page of a script's list.
+_LIST_LIMIT = 500
 
 
 class LoginCall(msgspec.Struct, forbid_unknown_fields=True):
@@ -61,7 +66,7 @@ def problem(code: str, status: int, *, locale: str = "en", detail: str = "") -> 
 
 async def health(request: Request) -> Response:
     """Say that pages and database work."""
-    waiting = await gate.desk_of(request).database.read(facts.counts)
+    waiting = await gate.desk_of(request).database.read(lists.counts)
     return Json({"ok": True, "requests": waiting})
 
 
@@ -70,23 +75,35 @@ async def login(request: Request) -> Response:
     call = msgspec.json.decode(await request.body(), type=LoginCall)
     desk = gate.desk_of(request)
     try:
-        token, csrf = await gate.sign_in(desk, call.user, call.password)
+        token, csrf = await gate.sign_in(desk, call.user, call.password, address=gate.address_of(request))
     except auth.LoginError as error:
-        return problem(f"login.{error.code}", HTTPStatus.UNAUTHORIZED)
+        return problem(f"login.{error.code}", error.status)
     response = Json({"csrf": csrf, "user": call.user})
     response.set_cookie(gate.COOKIE, token, httponly=True, samesite="lax", secure=desk.is_secure)
     return response
 
 
 async def list_requests(request: Request) -> Response:
-    """List requests, filtered by state."""
+    """List requests, filtered, 500 a page."""
     await gate.signed_in(request)
     try:
         states = tuple(State(value) for value in request.query_params.getlist("state") if value)
     except ValueError as error:
         return problem("not_found", HTTPStatus.UNPROCESSABLE_ENTITY, detail=str(error))
-    found = await gate.desk_of(request).database.read(lambda session: facts.list_requests(session, states, limit=500))
-    return Json({"requests": found})
+    desk, query = gate.desk_of(request), request.query_params
+    found = await desk.database.read(
+        lambda session: lists.list_requests(
+            session,
+            desk.context,
+            states,
+            limit=_LIST_LIMIT,
+            number=gate.page_number(request),
+            words=query.get("q", "").strip()[:64],
+            channel=query.get("channel", ""),
+            terminal_id=query.get("terminal", ""),
+        )
+    )
+    return Json({"requests": found.rows, "page": found.number, "pages": found.pages, "total": found.total})
 
 
 async def get_request(request: Request) -> Response:
@@ -110,11 +127,18 @@ async def post_decision(request: Request) -> Response:
     return Json(found)
 
 
+async def list_terminals(request: Request) -> Response:
+    """List tills."""
+    await gate.signed_in(request)
+    asked = gate.fleet_query(request)
+    return Json(await gate.desk_of(request).database.read(lambda db: fleet.fleet(db, **asked)))
+
+
 async def list_sales(request: Request) -> Response:
     """Search sales."""
     await gate.signed_in(request)
     desk, words = gate.desk_of(request), request.query_params.get("q", "").strip()
-    return Json({"sales": await desk.database.read(lambda db: facts.find_sales(db, desk.context, words, limit=200))})
+    return Json({"sales": await desk.database.read(lambda db: lists.find_sales(db, desk.context, words, limit=200))})
 
 
 def on_decision_error(_request: Request, error: Exception) -> Response:
@@ -141,4 +165,5 @@ ROUTES = [
     Route("/api/requests/{request_id}", get_request),
     Route("/api/requests/{request_id}/decision", post_decision, methods=["POST"]),
     Route("/api/sales", list_sales),
+    Route("/api/terminals", list_terminals),
 ]

@@ -25,11 +25,12 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 class LoginError(Exception):
-    """No session. `code` is the i18n key ``login.<code>``."""
+    """No session. `code` is the i18n key ``login.<code>``; `status` the HTTP status."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, status: int = 401) -> None:
         super().__init__(code)
         self.code = code
+        self.status = status
 
 
 class SignedIn(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 import secrets
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -9,12 +10,17 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from backoffice import cases, review
+from backoffice.ingest import rescue
 from backoffice.review import Command, DecisionError, Shown, StaleError
 from backoffice.states import State
-from backoffice.web import auth, desk_facts, facts, gate
+from backoffice.store.schema import Refund
+from backoffice.web import auth, desk_facts, fleet, gate, lists
 from backoffice.web.render import LOCALE_COOKIE, page
-from pos_agent.domain.refund import MoneyMoved
+from pos_agent.domain.codes import pay_code_scheme
+from pos_agent.domain.identifiers import is_refund_request_id
+from pos_agent.domain.refund import Channel, MoneyMoved
 from pos_agent.i18n.backoffice import LOCALES
+from pos_agent.protocol.rescue import PREFIX as RESCUE_PREFIX
 
 
 def _go(url: str) -> RedirectResponse:
@@ -51,9 +57,10 @@ async def post_login(request: Request) -> Response:
     if not expected or not secrets.compare_digest(expected.encode(), _word(form, gate.CSRF_FIELD).encode()):
         return _login_page(request, code="error.csrf", status=HTTPStatus.FORBIDDEN)
     try:
-        token, _ = await gate.sign_in(desk, _word(form, "login"), _word(form, "password"))
+        address = gate.address_of(request)
+        token, _ = await gate.sign_in(desk, _word(form, "login"), _word(form, "password"), address=address)
     except auth.LoginError as error:
-        return _login_page(request, code=f"login.{error.code}", status=HTTPStatus.UNAUTHORIZED)
+        return _login_page(request, code=f"login.{error.code}", status=error.status)
     response = _go("/requests")
     response.set_cookie(gate.COOKIE, token, httponly=True, samesite="lax", secure=desk.is_secure)
     response.delete_cookie(gate.LOGIN_COOKIE, path="/login")
@@ -86,18 +93,80 @@ def _states(view: str) -> tuple[State, ...]:
         return ()
     if view in set(State):
         return (State(view),)
-    return facts.PENDING
+    return lists.PENDING
 
 
 async def get_queue(request: Request) -> Response:
-    """Show the queue, or only its rows for htmx."""
-    session, desk = await gate.signed_in(request), gate.desk_of(request)
-    view = request.query_params.get("view", "pending")
-    rows = await desk.database.read(lambda db: facts.list_requests(db, _states(view)))
-    counts = await desk.database.read(facts.counts)
-    template = "_rows.html" if request.headers.get("HX-Request") else "queue.html"
-    waiting = sum(counts.get(state, 0) for state in facts.PENDING)
-    return page(request, template, session=session, rows=rows, counts=counts, waiting=waiting, view=view)
+    """Show one page of the queue, or only its rows for htmx."""
+    return await _queue_page(request, await gate.signed_in(request))
+
+
+async def _queue_page(request: Request, session: auth.SignedIn, *, words: str = "") -> Response:
+    desk, query = gate.desk_of(request), request.query_params
+    view, channel, terminal_id = (query.get(name, "") for name in ("view", "channel", "terminal"))
+    view = view or ("all" if words else "pending")
+    found = await desk.database.read(
+        lambda db: lists.list_requests(
+            db,
+            desk.context,
+            _states(view),
+            number=gate.page_number(request),
+            words=words,
+            channel=channel,
+            terminal_id=terminal_id,
+        )
+    )
+    counts = await desk.database.read(lists.counts)
+    return page(
+        request,
+        "_rows.html" if request.headers.get("HX-Request") else "queue.html",
+        session=session,
+        found=found,
+        counts=counts,
+        waiting=sum(counts.get(state, 0) for state in lists.PENDING),
+        view=view,
+        words=words,
+        channel=channel,
+        terminal_id=terminal_id,
+        channels=list(Channel),
+        here=_here("/requests", view=view, channel=channel, terminal=terminal_id),
+    )
+
+
+def _here(path: str, **kept: str) -> str:
+    """Return the address of a list with its filters, to which a page number is added."""
+    return f"{path}?{urlencode({name: value for name, value in kept.items() if value})}"
+
+
+async def post_find(request: Request) -> Response:
+    """Go to the request whose number was typed or scanned, or list what ends in those digits.
+
+    A form that is posted: whatever a scanner types into the field, a payment code too, gets into no address and no log.
+    """
+    session, form, desk = await gate.signed_in(request), await request.form(), gate.desk_of(request)
+    gate.check_csrf(session, form.get(gate.CSRF_FIELD))
+    words = "".join(_word(form, "q").split())
+    if words.startswith(RESCUE_PREFIX):
+        return await _rescue(request, session, words)
+    words = words[:64]
+    if is_refund_request_id(words) and await desk.database.read(lambda db: db.get(Refund, words)) is not None:
+        return _go(f"/requests/{words}")
+    if pay_code_scheme(words):
+        return page(request, "error.html", session=session, status=HTTPStatus.UNPROCESSABLE_ENTITY, code="payment_code")
+    return await _queue_page(request, session, words=words)
+
+
+async def _rescue(request: Request, session: auth.SignedIn, code: str) -> Response:
+    """Take a request from the QR code of its slip, and show it."""
+    desk = gate.desk_of(request)
+    if session.actor.role == "viewer":
+        raise DecisionError("role", HTTPStatus.FORBIDDEN)
+    found = await desk.database.write(lambda db: rescue.take(db, desk.context, code, actor=session.actor.name))
+    if not found.is_here:
+        status, code = HTTPStatus.UNPROCESSABLE_ENTITY, found.words.removeprefix("error.")
+        return page(request, "error.html", session=session, status=status, code=code)
+    desk.on_decided()
+    return _go(f"/requests/{found.refund_request_id}")
 
 
 async def get_request(request: Request) -> Response:
@@ -140,7 +209,7 @@ async def post_decision(request: Request) -> Response:
 async def get_cases(request: Request) -> Response:
     """Show what only two further persons can settle."""
     session, desk = await gate.signed_in(request), gate.desk_of(request)
-    found = await desk.database.read(lambda db: desk_facts.open_cases(db, session.actor))
+    found = await desk.database.read(lambda db: desk_facts.open_cases(db, desk.context, session.actor))
     alarms = await desk.database.read(desk_facts.alarms)
     refused = await desk.database.read(desk_facts.refused)
     return page(request, "cases.html", session=session, cases=found, alarms=alarms, refused=refused)
@@ -167,19 +236,31 @@ async def post_case(request: Request) -> Response:
 
 
 async def get_sales(request: Request) -> Response:
-    """Search sales."""
-    session, desk = await gate.signed_in(request), gate.desk_of(request)
-    words = request.query_params.get("q", "").strip()[:64]
-    found = await desk.database.read(lambda db: facts.find_sales(db, desk.context, words))
+    """Show the newest sales."""
+    return await _sales_page(request, await gate.signed_in(request), "")
+
+
+async def post_sales(request: Request) -> Response:
+    """Search sales; posted for the same reason as `post_find`."""
+    session, form = await gate.signed_in(request), await request.form()
+    gate.check_csrf(session, form.get(gate.CSRF_FIELD))
+    return await _sales_page(request, session, _word(form, "q").strip()[:64])
+
+
+async def _sales_page(request: Request, session: auth.SignedIn, words: str) -> Response:
+    desk = gate.desk_of(request)
+    found = await desk.database.read(lambda db: lists.find_sales(db, desk.context, words))
     template = "_sales.html" if request.headers.get("HX-Request") else "sales.html"
     return page(request, template, session=session, sales=found, words=words)
 
 
 async def get_terminals(request: Request) -> Response:
-    """Show tills, whether they are there, and what they have not been told yet."""
+    """Show one page of tills: whether they are there, what they run, what is under way between them and us."""
     session, desk = await gate.signed_in(request), gate.desk_of(request)
-    found = await desk.database.read(desk_facts.terminals)
-    return page(request, "terminals.html", session=session, terminals=found)
+    asked = gate.fleet_query(request)
+    found = await desk.database.read(lambda db: fleet.fleet(db, **asked))
+    here = _here("/terminals", view=asked["view"], q=asked["words"], version=asked["version"], sort=asked["sort"])
+    return page(request, "terminals.html", session=session, found=found, asked=asked, views=fleet.VIEWS, here=here)
 
 
 def on_decision_error(request: Request, error: Exception) -> Response:
@@ -207,10 +288,12 @@ ROUTES = [
     Route("/logout", post_logout, methods=["POST"]),
     Route("/locale/{locale}", get_locale),
     Route("/requests", get_queue),
+    Route("/requests/find", post_find, methods=["POST"]),
     Route("/requests/{request_id}", get_request),
     Route("/requests/{request_id}/decision", post_decision, methods=["POST"]),
     Route("/cases", get_cases),
     Route("/cases/{case_id:int}/{action}", post_case, methods=["POST"]),
     Route("/sales", get_sales),
+    Route("/sales", post_sales, methods=["POST"]),
     Route("/terminals", get_terminals),
 ]

@@ -1,14 +1,13 @@
 """Templates and what they may call: words, money, times."""
 
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from backoffice.web import auth, gate
+from backoffice.web.times import Times
 from pos_agent.domain.identifiers import grouped
 from pos_agent.domain.money import format_amount
 from pos_agent.i18n.backoffice import LOCALES, text
@@ -42,20 +41,18 @@ def page(
         **values: For the template.
     """
     desk, locale = gate.desk_of(request), locale_of(request)
-    zone = ZoneInfo(desk.context.config.server.time_zone)
+    times = Times(desk.context.config.server.time_zone, locale, desk.context.now())
 
     def t(key: str, **parameters: object) -> str:
         return text(key, locale, **parameters)
 
-    def when(moment: str | datetime | None) -> str:
-        if not moment:
-            return "-"
-        parsed = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-        return parsed.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
-
     html = _ENVIRONMENT.get_template(template).render(
         t=t,
-        when=when,
+        when=times.when,
+        both=times.both,
+        age=times.age,
+        since=times.since,
+        zone=times.zone_name,
         money=lambda amount_minor: "￥" + format_amount(int(amount_minor)),
         grouped=grouped,
         locale=locale,

@@ -119,9 +119,13 @@ async def test_i6_chain_of_a_real_journal_agrees_and_a_rewritten_one_is_named(
     with world.database.reading() as session:
         same = anchors.compare(session, TERMINAL, heads)
         cut = anchors.compare(session, TERMINAL, heads[:1])
+        purged = anchors.compare(session, TERMINAL, ["", *heads[1:]])
+        purged_and_rewritten = anchors.compare(session, TERMINAL, ["", heads[1], "f" * 64])
     assert (same.lines, same.known, same.agreed, same.difference) == (3, 4, 4, "")
     assert cut.agreed == 2
     assert make_request(3).refund_request_id in cut.difference
+    assert (purged.agreed, purged.purged, purged.difference) == (3, 1, ""), "what left with its time is no difference"
+    assert "line 3" in purged_and_rewritten.difference
 
 
 def test_audit_commands_tell_whole_from_not_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

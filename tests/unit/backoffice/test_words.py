@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 from backoffice import web
+from backoffice.rules import RANKS
 from backoffice.states import State
+from backoffice.web.fleet import VIEWS
 from pos_agent.i18n import words
 from pos_agent.i18n.backoffice import WORDS, text
 
@@ -41,6 +43,14 @@ def test_words_of_the_till_exist_for_every_refused_look_up() -> None:
     assert codes == {"training", "terminated", "no_online_refund", "past_window", "frozen", "nothing_left"}
     for code in codes - {"no_online_refund"} | {"other"}:
         assert f"refused.{code}" in words.WORDS, code
+
+
+def test_words_exist_for_every_suspicion_role_and_problem() -> None:
+    source = (Path(web.__file__).parents[1] / "fraud.py").read_text()
+    codes = set(re.findall(r'code="([a-z_]+)"', source)) | {"after_hours", "after_hours_alone"}
+    problems = {"denied", "suspect", "missing", "undelivered"}
+    keys = {f"suspicion.{code}" for code in codes} | {f"role.{role}" for role in RANKS}
+    assert keys | {f"problem.{name}" for name in problems} | {f"terminals.{view}" for view in VIEWS} <= set(WORDS)
 
 
 def test_words_exist_for_every_state() -> None:

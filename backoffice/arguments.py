@@ -1,0 +1,289 @@
+"""What ``pos-backoffice`` takes: every command says what it does, what it needs and how it ends."""
+
+import argparse
+from datetime import date
+from pathlib import Path
+
+_EPILOG = """\
+first steps:
+  pos-backoffice keys   --config backoffice.toml        make the signing key; prints what tills pin
+  pos-backoffice init   --config backoffice.toml        create or migrate the database
+  pos-backoffice person add --config backoffice.toml --login li --name "Li Na" --role finance < password.txt
+  pos-backoffice terminal add --config backoffice.toml --id t-shop-01 --merchant M1 --device-kid d1 --device-key BASE64
+  pos-backoffice operator map --config backoffice.toml --merchant M1 --no 01 --person li
+  pos-backoffice sales import --config backoffice.toml sales.csv
+  pos-backoffice serve  --config backoffice.toml        prints {"ready": true, "url": …} once it serves
+
+each day:
+  pos-backoffice requests list --view pending           what waits, and whether money has moved
+  pos-backoffice reconcile bill.csv --acquirer wechat --from 2026-11-22
+  pos-backoffice audit verify                           every chain, and the anchors
+  pos-backoffice report operators                       who gives back more than others
+
+exit status: 0 done, 1 a fault or a difference found, 2 wrong usage or configuration
+"""
+_STATUS = "exit status: 0 done, 1 a fault or a difference found, 2 wrong usage or configuration"
+_Commands = argparse._SubParsersAction
+
+
+class _Maker:
+    """Adds commands that all read the configuration, can print JSON, and end alike."""
+
+    def __init__(self) -> None:
+        self._common = argparse.ArgumentParser(add_help=False)
+        self._common.add_argument(
+            "--config", type=Path, default=Path("backoffice.toml"), help="TOML file (%(default)s)"
+        )
+        self._common.add_argument("--json", action="store_true", help="print JSON for machines")
+
+    def command(
+        self, commands: "_Commands[argparse.ArgumentParser]", name: str, words: str, more: str = "", example: str = ""
+    ) -> argparse.ArgumentParser:
+        """Add one command.
+
+        Args:
+            commands: Where to.
+            name: What is typed.
+            words: One line, for the list of commands.
+            more: What else there is to know.
+            example: A command line that works.
+        """
+        epilog = f"example:\n  {example}\n\n{_STATUS}" if example else _STATUS
+        return commands.add_parser(
+            name,
+            parents=[self._common],
+            help=words,
+            description=f"{words[0].upper()}{words[1:]}. {more}".strip(),
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    @staticmethod
+    def group(
+        commands: "_Commands[argparse.ArgumentParser]", name: str, words: str
+    ) -> "_Commands[argparse.ArgumentParser]":
+        """Add a group of commands."""
+        parser = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.", epilog=_STATUS)
+        return parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="pos-backoffice",
+        description="Review, approval, execution and results of refund requests that tills send.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    make = _Maker()
+    make.command(
+        commands,
+        "serve",
+        "run pages, ingest and executor until SIGTERM",
+        "Prints one JSON line once it serves. Several workers may run on PostgreSQL.",
+    )
+    make.command(
+        commands, "init", "create or migrate the database", "Safe to repeat; 'serve' does the same when it starts."
+    )
+    keys = make.command(
+        commands, "keys", "make the Ed25519 signing key", "Never overwrites one. Prints what tills pin."
+    )
+    keys.add_argument("--show", action="store_true", help="make none, print the public half of the one there is")
+    demo = make.command(commands, "demo-data", "import sales to learn and test with")
+    demo.add_argument("--today", help="YYYY-MM-DD, to which the sales' dates are relative; default today")
+    demo.add_argument("--merchant", default="", help="merchant id of the sales; default = the only one there is")
+    demo.add_argument("--acquirer", default="simulated", help="acquirer id of the sales (%(default)s)")
+    demo.add_argument("--terminal", default="", help="terminal id of the sales; default = none")
+    _add_people(make, commands)
+    _add_terminals(make, commands)
+    _add_requests(make, commands)
+    _add_upkeep(make, commands)
+    _add_audit(make, commands)
+    version = commands.add_parser("version", help="print the version")
+    version.add_argument("--json", action="store_true", help="print JSON for machines")
+    return parser
+
+
+def _add_people(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -> None:
+    person = make.group(commands, "person", "persons and their sign-ins")
+    add = make.command(
+        person,
+        "add",
+        "add a person",
+        "The password comes on standard input, never as an argument: others could read it in the list of processes.",
+        'pos-backoffice person add --login li --name "Li Na" --role finance < password.txt',
+    )
+    add.add_argument("--login", required=True)
+    add.add_argument("--name", default="", help="as people read it; default = the login")
+    add.add_argument("--role", required=True, choices=["viewer", "approver", "finance", "manager"])
+    add.add_argument("--person", help="person id; default = the login. Give an existing one for a second account")
+    password = make.command(
+        person,
+        "password",
+        "give a sign-in another password",
+        "It comes on standard input. Whatever is open under the old one ends.",
+        "pos-backoffice person password --login li < password.txt",
+    )
+    password.add_argument("--login", required=True)
+    deny = make.command(person, "deny", "shut a person out at once", "Open sign-ins end.")
+    deny.add_argument("--person", required=True)
+    allow = make.command(person, "allow", "let a person in again")
+    allow.add_argument("--person", required=True)
+    operator = make.group(commands, "operator", "operator numbers of tills")
+    mapping = make.command(
+        operator,
+        "map",
+        "say which person an operator number is",
+        "Whoever a number was, or is now, decides on no request of that number.",
+        "pos-backoffice operator map --merchant M1 --no 01 --person li",
+    )
+    mapping.add_argument("--merchant", required=True)
+    mapping.add_argument("--no", required=True)
+    mapping.add_argument("--person", required=True, help="person id; made if missing, then --name is needed")
+    mapping.add_argument("--name", default="")
+
+
+def _add_terminals(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -> None:
+    terminal = make.group(commands, "terminal", "tills")
+    add = make.command(terminal, "add", "enrol a till, or give it another key")
+    add.add_argument("--id", required=True, help="t-… as in the certificate")
+    add.add_argument("--merchant", required=True)
+    add.add_argument("--merchant-name", default="")
+    add.add_argument("--device-kid", required=True)
+    add.add_argument("--device-key", required=True, help="base64 of the raw 32-byte Ed25519 public key")
+    listing = make.command(
+        terminal,
+        "list",
+        "list tills, 50 a page",
+        "'missing' counts submissions that the till made and we have not got, 'undelivered' states that it has not "
+        "acknowledged.",
+        "pos-backoffice terminal list --view problems --json",
+    )
+    listing.add_argument("--view", default="all", choices=["all", "problems", "online", "offline"])
+    listing.add_argument("--find", default="", help="part of the till's or the merchant's id")
+    listing.add_argument("--agent-version", default="")
+    listing.add_argument("--sort", default="id", choices=["id", "seen"], help="seen = silent longest first")
+    listing.add_argument("--page", type=int, default=1)
+    deny = make.command(terminal, "deny", "revoke a till", "Its requests are held from now on.")
+    deny.add_argument("--id", required=True)
+    clear = make.command(terminal, "clear", "end a suspicion or a revocation")
+    clear.add_argument("--id", required=True)
+
+
+def _add_requests(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -> None:
+    requests = make.group(commands, "requests", "refund requests")
+    listing = make.command(
+        requests,
+        "list",
+        "list requests, 50 a page",
+        "Each with 'money': no, unknown or yes. 'unknown' is what it says: do not ask for it again.",
+        "pos-backoffice requests list --view pending",
+    )
+    listing.add_argument("--view", default="pending", help="pending (what waits for people), all, or a state")
+    listing.add_argument("--find", default="", help="request number or its last digits, or those of the order number")
+    listing.add_argument("--page", type=int, default=1)
+    show = make.command(requests, "show", "show one request with its trail")
+    show.add_argument("id", help="the 22 digits on the slip")
+    rescued = make.command(
+        commands,
+        "rescue",
+        "take requests from the QR codes of slips",
+        "For a till whose card died before it could send them. One code a line, as a scanner types it; each carries the "
+        "till's signature. Taken twice, or sent by the till after all, it is one request. Exit status 1: at least one "
+        "was refused.",
+        "pos-backoffice rescue --by li --json < codes.txt",
+    )
+    rescued.add_argument(
+        "file", type=Path, nargs="?", help="one code a line; none or - = standard input"
+    )
+    rescued.add_argument("--text", default="", help="the text of one code")
+    rescued.add_argument("--by", default="cli", help="who brings the slips, for the audit trail (%(default)s)")
+    sales = make.group(commands, "sales", "the sale ledger")
+    load = make.command(
+        sales,
+        "import",
+        "import or correct sales from .csv or .json",
+        "Known sales keep their money; label, store, operator and payer may be corrected.",
+    )
+    load.add_argument("file", type=Path)
+    report = make.group(commands, "report", "reports")
+    operators = make.command(
+        report,
+        "operators",
+        "compare what each operator number gave back with what it sold (F14)",
+        "Noticeable = above the mean of the merchant by more than 1.5 standard deviations. A ratio is no proof.",
+    )
+    operators.add_argument("--days", type=int, default=30)
+
+
+def _add_upkeep(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -> None:
+    copy = make.command(
+        commands,
+        "backup",
+        "copy the SQLite database while it is in use",
+        "The copy is one moment, checked and read back. PostgreSQL: pg_dump.",
+        "pos-backoffice backup /mnt/safe/2026-11-23.db",
+    )
+    copy.add_argument("file", type=Path, help="where to; never overwritten")
+    restore = make.command(
+        commands,
+        "restore",
+        "put a copy back and start a new epoch",
+        "Puts a copy in the place of the database, which is kept beside it. Until the tills have offered their\n"
+        "requests again and the acquirers were asked about every refund, nothing is executed or decided.\n"
+        "Stop all back offices first.",
+    )
+    restore.add_argument(
+        "file", type=Path, nargs="?", help="copy made by 'backup'; none = the database was put back by other means"
+    )
+    resume = make.command(commands, "resume", "say how far a restore is, or end it by hand")
+    resume.add_argument("--anyway", action="store_true", help="end it although something could not be checked")
+    resume.add_argument("--by", default="", help="with --anyway: who answers for it")
+    bill = make.command(
+        commands,
+        "reconcile",
+        "compare an acquirer's bill with the record",
+        "Every difference opens a case for two persons, once: running it again opens nothing new. A bill is CSV or\n"
+        "JSON with refund_no, amount_minor, sale_ref, currency, at.",
+        "pos-backoffice reconcile bill.csv --acquirer wechat --from 2026-11-22",
+    )
+    bill.add_argument("bill", type=Path, nargs="?", help="the bill; none = ask the (simulated) acquirer itself")
+    bill.add_argument("--acquirer", default="simulated", help="whose bill it is (%(default)s)")
+    for flag, name, what in (
+        ("--from", "first", "first day that it covers; default = the days of its lines"),
+        ("--to", "last", "last day that it covers; default = the first"),
+    ):
+        bill.add_argument(flag, dest=name, type=date.fromisoformat, metavar="YYYY-MM-DD", help=what)
+
+
+def _add_audit(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -> None:
+    chains = make.group(commands, "audit", "the hash chains")
+    verify = make.command(
+        chains,
+        "verify",
+        "check the chain of every request, and what was anchored",
+        "Names each chain that was changed, and the first anchored line that differs or is gone.",
+        "pos-backoffice audit verify --anchors /mnt/safe/anchors.jsonl",
+    )
+    verify.add_argument("--anchors", type=Path, action="append", help="an anchor file; default = the configured one")
+    verify.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="KID=BASE64",
+        help="an earlier back-office key that signed anchors",
+    )
+    make.command(
+        chains, "anchor", "write the heads of all chains that grew to the anchor file now", "'serve' does it each hour."
+    )
+    compare = make.command(
+        chains,
+        "compare",
+        "compare a till's chain, or the head on its shift slip, with the heads that the till told over time",
+        "Prints the same head as the slip, or names the first head that is not in the till's chain.",
+        'pos-backoffice audit compare --terminal t-shop-01 --head "3f2a 9c01 …"',
+    )
+    compare.add_argument("file", type=Path, nargs="?", help="written by 'pos-agent audit verify --heads FILE'")
+    compare.add_argument("--terminal", default="", help="with --head: whose slip")
+    compare.add_argument("--head", default="", help="the head as printed; spaces do not count")

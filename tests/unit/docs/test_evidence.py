@@ -1,0 +1,51 @@
+"""The documents name tests as evidence: each must exist, and no scenario of trust.md may be left out."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).resolve().parents[3]
+DOCS = _ROOT / "docs"
+PAGES = ("reliability.md", "threat-model.md", "retention.md", "runbooks/backup-drill.md", "runbooks/lost-keys.md")
+#: A heading of one scenario in trust.md: "8. **Restore …**" at the beginning of a line.
+_SCENARIO = re.compile(r"^(\d+)\. \*\*", re.MULTILINE)
+
+
+@cache
+def _tests() -> frozenset[str]:
+    found: set[str] = set()
+    for path in (_ROOT / "tests").rglob("test_*.py"):
+        found |= set(re.findall(r"^(?:async )?def (test_\w+)", path.read_text("utf-8"), re.MULTILINE))
+    return frozenset(found)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_test_that_a_page_names_exists(page: str) -> None:
+    named = set(re.findall(r"`(test_\w+)`", (DOCS / page).read_text("utf-8")))
+    assert not named - _tests(), f"{page} names tests that are not there"
+
+
+def test_every_scenario_of_trust_has_a_line_with_a_test_or_says_that_it_is_open() -> None:
+    scenarios = set(_SCENARIO.findall((DOCS / "reference" / "trust.md").read_text("utf-8")))
+    assert scenarios == {str(number) for number in range(1, 27)}
+    lines = re.findall(r"^\| (\d+) \| .* \| (.*) \|$", (DOCS / "reliability.md").read_text("utf-8"), re.MULTILINE)
+    assert {number for number, _ in lines} == scenarios
+    for number, shown_by in lines:
+        assert re.search(r"`test_|\*open|\]\(", shown_by), f"scenario {number}: {shown_by}"
+
+
+def test_links_between_these_pages_lead_somewhere() -> None:
+    for page in (*PAGES, "runbooks/README.md"):
+        path = DOCS / page
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
+            assert (path.parent / target).exists(), f"{page}: {target}"
+
+
+def test_threats_of_the_model_each_have_a_test() -> None:
+    section = (DOCS / "threat-model.md").read_text("utf-8").split("## Threats")[1].split("## What remains")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ") and not line.startswith("| threat")]
+    assert len(rows) >= 30
+    for row in rows:
+        assert "`test_" in row, row
