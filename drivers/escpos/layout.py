@@ -104,16 +104,26 @@ def _row(block: Row, columns: int, cells_of: CellsOf) -> Iterator[Line]:
         yield line(" " * (columns - width_of(text, cells_of)) + text)
 
 
+#: May not begin a line, and may not end one. Source: GB/T 15834-2011, section 5.1 (标点符号用法, 标号的位置), with the
+#: ASCII signs that stand for them in the words of a till.
+_NOT_FIRST = frozenset("，。、；：？！”’）》〉】〕」』…—·％℃,.;:?!)]}%")
+_NOT_LAST = frozenset("“‘（《〈【〔「『￥¥$([{")
+#: So many characters are carried to the next line at most: a line of nothing but signs is broken anyway.
+_CARRIED = 4
+
+
 def wrap(text: str, columns: int, cells_of: CellsOf) -> list[str]:
     """Break `text` into pieces of at most `columns` cells: at spaces, else between any two characters.
 
-    No character is lost but the spaces at a break. An empty text gives one empty line.
+    No line begins with a closing sign or ends with an opening one. No character is lost but the spaces at a break. An
+    empty text gives one empty line.
     """
     pieces: list[str] = []
     rest = text.rstrip()
     while width_of(rest, cells_of) > columns:
         end = _fitting(rest, columns, cells_of)
         end = _word_break(rest, end) or end
+        end = _sign_break(rest, end)
         pieces.append(rest[:end].rstrip())
         rest = rest[end:].lstrip()
     return [*pieces, rest]
@@ -137,6 +147,16 @@ def _word_break(text: str, end: int) -> int:
     while start > 0 and _is_word(text[start - 1]):
         start -= 1
     return start
+
+
+def _sign_break(text: str, end: int) -> int:
+    """Return a break at or shortly before `end` where no sign stands on the wrong side, or `end` if there is none."""
+    for start in range(end, max(end - _CARRIED, 1) - 1, -1):
+        following = text[start:].lstrip()
+        is_inside_word = _is_word(text[start]) and _is_word(text[start - 1])
+        if following[:1] not in _NOT_FIRST and text[:start].rstrip()[-1:] not in _NOT_LAST and not is_inside_word:
+            return start
+    return end
 
 
 def _is_word(character: str) -> bool:
