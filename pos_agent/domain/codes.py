@@ -106,6 +106,9 @@ _SHORT_YEARS: Final = range(2020, 2040)
 _MIN_LOOSE_DIGITS: Final = 6
 #: AIM identifiers of EAN/UPC (ISO/IEC 15424): ]E0 EAN-13, UPC-A, UPC-E; ]E4 EAN-8.
 _EAN: Final = ("]E0", "]E3", "]E4")
+#: GS1-128, DataBar, GS1 DataMatrix, GS1 QR: application identifier 01 and a GTIN of 14 digits.
+_GS1: Final = ("]C1", "]e0", "]d2", "]Q3")
+_GS1_GTIN_LENGTH: Final = 16
 
 
 def classify(data: str, symbology: str, *, context: ClassifyContext) -> Code:
@@ -136,8 +139,9 @@ def _kind(text: str, symbology: str, context: ClassifyContext) -> tuple[CodeKind
     if _is_known_shape(text, context):
         return CodeKind.ORDER_NO, ""
     is_merchants = _fits_merchant(text, context)
-    if not is_merchants and _looks_like_goods(text, symbology):
-        return (CodeKind.GOODS if has_right_check_digit(text) else CodeKind.BAD_CHECK_DIGIT), ""
+    goods = "" if is_merchants else _goods_digits(text, symbology)
+    if goods:
+        return (CodeKind.GOODS if has_right_check_digit(goods) else CodeKind.BAD_CHECK_DIGIT), ""
     if is_merchants or _GENERAL_ORDER.fullmatch(text):
         return (CodeKind.AMBIGUOUS if may_hold_pay_code(text, is_typed=context.is_typed) else CodeKind.ORDER_NO), ""
     return CodeKind.UNRECOGNISED, ""
@@ -154,12 +158,15 @@ def has_right_check_digit(digits: str) -> bool:
     return (10 - total % 10) % 10 == check
 
 
-def _looks_like_goods(text: str, symbology: str) -> bool:
+def _goods_digits(text: str, symbology: str) -> str:
+    """Return the GTIN with its check digit if this looks like a code of goods; empty if not."""
     if not (text.isascii() and text.isdigit()):
-        return False
+        return ""
     if symbology.startswith(_EAN):
-        return len(text) in (8, 12, 13)
-    return symbology == "" and len(text) == 13
+        return text if len(text) in (8, 12, 13) else ""
+    if symbology in _GS1:
+        return text[2:] if text.startswith("01") and len(text) == _GS1_GTIN_LENGTH else ""
+    return text if symbology == "" and len(text) == 13 else ""
 
 
 def _is_channel_no(text: str, context: ClassifyContext) -> bool:
