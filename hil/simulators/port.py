@@ -131,6 +131,16 @@ class SerialPort:
             except BlockingIOError:
                 await self._wait_writable()
 
+    def tap(self, listener: Callable[[bytes], None]) -> None:
+        """Let somebody else hear what the terminal writes, too."""
+        on_data = self._on_data
+
+        def both(data: bytes) -> None:
+            listener(data)
+            on_data(data)
+
+        self._on_data = both
+
     @property
     def speed(self) -> int:
         """Return the speed that the terminal set, as a constant of termios."""

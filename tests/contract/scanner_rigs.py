@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 
@@ -10,6 +11,7 @@ from drivers.scanner.serial_scanner import SerialScanner
 from hil.simulators.port import SerialPort
 from hil.simulators.scanner import SimScanner
 from hil.simulators.scanner_ack_nak import SimAckNakScanner
+from hil.simulators.scanner_command import DATALOGIC, HONEYWELL, NEWLAND, Commands, SimCommandScanner
 from hil.simulators.scanner_grow import SimGrowScanner
 from hil.simulators.scanner_ssi import SimSsiScanner
 from pos_agent.domain.config import ScannerConfig
@@ -85,6 +87,34 @@ class PlainRig(WireScannerRig):
         await self.sim.send(data, suffix=self.suffix)
 
 
+class CommandRig(WireScannerRig):
+    """A plain unit of a maker whose commands are data; the unit's own answers must not disturb the text."""
+
+    commands: ClassVar[Commands] = {}
+
+    def make_port(self) -> SerialPort:
+        self.sim = SimCommandScanner(self.path, self.commands)
+        return self.sim.port
+
+    async def scan_bytes(self, data: bytes) -> None:
+        await self.sim.scan(data)
+
+
+class HoneywellRig(CommandRig):
+    sheet = "scanner-honeywell"
+    commands: ClassVar[Commands] = HONEYWELL
+
+
+class DatalogicRig(CommandRig):
+    sheet = "scanner-datalogic"
+    commands: ClassVar[Commands] = DATALOGIC
+
+
+class NewlandRig(CommandRig):
+    sheet = "scanner-newland"
+    commands: ClassVar[Commands] = NEWLAND
+
+
 class NoSuffixRig(PlainRig):
     """A scanner without suffix: silence ends each code, and codes are scanned one after the other."""
 
@@ -139,4 +169,13 @@ class GrowRig(WireScannerRig):
         await self.sim.scan(data)
 
 
-WIRE_RIGS: tuple[Callable[[Path], WireScannerRig], ...] = (PlainRig, NoSuffixRig, AckNakRig, SsiRig, GrowRig)
+WIRE_RIGS: tuple[Callable[[Path], WireScannerRig], ...] = (
+    PlainRig,
+    NoSuffixRig,
+    AckNakRig,
+    SsiRig,
+    GrowRig,
+    HoneywellRig,
+    DatalogicRig,
+    NewlandRig,
+)

@@ -133,10 +133,26 @@ async def test_wire_noise_is_counted_and_the_next_code_is_read(wire_rig: WireSca
     assert [type(event) for event in wire_rig.events] == [ScanGarbled, ScanRead]
 
 
+@rule("D20, field.md 23", "What is sent to a scanner is its protocol's alone; a plain unit is sent nothing")
+async def test_wire_plain_unit_is_sent_nothing(wire_rig: WireScannerRig) -> None:
+    sent = bytearray()
+    wire_rig.port.tap(sent.extend)
+    await wire_rig.open()
+    await wire_rig.scan(ORDERS[1])
+    await until(lambda: wire_rig.labels)
+
+    if wire_rig.values.protocol == "plain":
+        assert sent == b""
+    else:
+        await until(lambda: sent)
+        assert PAY_CODE.encode() not in sent
+        assert ORDERS[1].encode() not in sent
+
+
 @rule("D14", "Silence that ends half a payment code gives no number that is looked up")
 async def test_wire_pause_inside_a_payment_code_joins_it_again(wire_rig: WireScannerRig) -> None:
     await wire_rig.open()
-    if wire_rig.sheet not in ("scanner-plain", "scanner-plain-no-suffix", "scanner-grow"):
+    if wire_rig.values.protocol in ("ack_nak", "ssi"):
         pytest.skip("packets and acknowledged frames have no pause inside")
     await wire_rig.port.write(PAY_CODE[:9].encode())
     await asyncio.sleep(0.08)
