@@ -47,10 +47,26 @@ def build_parser() -> argparse.ArgumentParser:
     commands.add_parser("show-config", parents=[common, machine], help="print every value and where it came from")
     commands.add_parser("status", parents=[common, machine], help="ask the running daemon how it is")
     commands.add_parser("version", parents=[machine], help="print the version")
+    _add_replay(commands, machine)
     _add_operator(commands, common, machine)
     _add_outbox(commands, common, machine)
     _add_audit(commands, common, machine)
     return parser
+
+
+def _add_replay(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", machine: argparse.ArgumentParser
+) -> None:
+    replay = commands.add_parser(
+        "replay",
+        parents=[machine],
+        help="run an incident file again on this version's refund menu",
+        description="Run an incident file (FN 9, then 1, at the till; or written by a crash) again on the refund menu "
+        "without devices, step by step. Exit code 1 if it goes another way than recorded. Payment codes, PINs and "
+        "typed numbers are not in the file: stand-ins of the same length are.",
+    )
+    replay.add_argument("file", type=Path, metavar="FILE", help="such as incidents/incident-000001.jsonl")
+    replay.add_argument("--quiet", action="store_true", help="print differences only")
 
 
 def _add_operator(

@@ -6,7 +6,7 @@ PosAgentError(code, retryable)
 ├─ ConfigError → ConfigFileError · ConfigValueError(key, origin, hint)
 ├─ DeviceError(device, code = UnifiedPOS E_*) → NoHardwareError · ClaimedError · OfflineError(ConnectionError)
 │     · DeviceTimeoutError(TimeoutError) · BusyError · FailureError · PrinterError → PaperEndError · CoverOpenError
-├─ WorkflowError → IllegalTriggerError(state, trigger)
+├─ WorkflowError → IllegalTriggerError(state, trigger) · IncidentFileError
 ├─ JournalError → JournalCorruptError · JournalFullError · DuplicateRequestError
 ├─ BrokerError → BrokerUnreachableError(ConnectionError) · BrokerRefusedError(reason_code)
 ├─ ProtocolError → LocalProtocolError (our bug) · RemoteProtocolError (their message)
@@ -128,6 +128,12 @@ class IllegalTriggerError(WorkflowError):
         super().__init__(f"no transition state={state} trigger={trigger}")
         self.state = state
         self.trigger = trigger
+
+
+class IncidentFileError(WorkflowError):
+    """A file is no incident file, or a newer one; another file helps."""
+
+    code = "E-INCIDENT"
 
 
 class JournalError(PosAgentError):

@@ -6,7 +6,7 @@ import getpass
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -23,6 +23,9 @@ from pos_agent.errors import JournalCorruptError
 from pos_agent.journal.records import PrintJobRecord
 from pos_agent.journal.store import Journal
 from pos_agent.settings import DataFinder, LoadedConfig, explain, load_config
+
+if TYPE_CHECKING:
+    from pos_agent.workflow.replay import Played
 
 
 def perform(options: argparse.Namespace) -> int:
@@ -253,6 +256,38 @@ def _outbox_release(options: argparse.Namespace) -> int:
     return release(options, _load(options).config)
 
 
+def _replay(options: argparse.Namespace) -> int:
+    from pos_agent.workflow.replay import read_incident, replay  # noqa: PLC0415 - the state machine takes 30 ms
+
+    header, records = read_incident(options.file.read_bytes())
+    played = list(replay(header, records))
+    differing = [one for one in played if one.difference]
+    replayed = sum(bool(one.found) for one in played)
+    if options.json:
+        _print_json({"version": header.version, "cause": header.cause, "replayed": replayed, "played": played})
+        return int(bool(differing))
+    start_s = records[0].at_s if records else 0.0
+    for one in differing if options.quiet else played:
+        print(describe_step(one, start_s))
+    print(f"{header.cause} of version {header.version}: {replayed} steps replayed, {len(differing)} differ")
+    return int(bool(differing))
+
+
+def describe_step(one: "Played", start_s: float) -> str:
+    """Return one line about a played record."""
+    from pos_agent.workflow.recorder import Note  # noqa: PLC0415 - as above
+
+    record = one.record
+    at = f"{record.at_s - start_s:9.3f} s"
+    if isinstance(record, Note):
+        return f"{at}  {record.what}: {record.detail}"
+    key = f" {record.data.key}" if record.data.key else ""
+    mark = (
+        f"  DIFFERS: now {one.found}, {one.difference}" if one.difference else "" if one.found else "  (not replayed)"
+    )
+    return f"{at}  {record.before.value} --{record.trigger}{key}--> {record.after.value}{mark}"
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "version": _version,
     "check-config": _check_config,
@@ -262,6 +297,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "operator list": _operator_list,
     "operator badge": _operator_badge,
     "audit verify": _audit_verify,
+    "replay": _replay,
     "outbox list": _outbox_list,
     "outbox show": _outbox_show,
     "outbox release": _outbox_release,

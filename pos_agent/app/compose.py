@@ -25,6 +25,7 @@ from pos_agent.app.identity import (
     load_keyed_hash,
 )
 from pos_agent.app.inbox import Inbox
+from pos_agent.app.incidents import IncidentFolder
 from pos_agent.app.inert import NoDisplay, NoLookUp, NoPins, NoSpooler
 from pos_agent.app.pins import PinWorker
 from pos_agent.control.server import ControlServer
@@ -35,6 +36,7 @@ from pos_agent.errors import ConfigError, JournalCorruptError, JournalError
 from pos_agent.journal.store import Journal
 from pos_agent.mqtt.connection import MqttConnection
 from pos_agent.mqtt.settings import MqttSettings
+from pos_agent.printing.rescue import RescueCodes
 from pos_agent.printing.slips import SlipMaker
 from pos_agent.printing.spooler import Spooler
 from pos_agent.protocol.control import OutboxCounts, Status
@@ -101,6 +103,8 @@ async def compose(
         stack.push_async_callback(journal.close)
     devices, device_code = _devices(config, data, inbox)
     keys, keyed_hash, identity_code = _identity(config)
+    if journal is not None and keys is not None and config.printing.rescue_code:
+        journal.finish_slips = RescueCodes(kid=keys.device_key_id, key=keys.device_key)
     code = safe_code or journal_code or device_code or identity_code
     supervisor = DeviceSupervisor(devices, sink=inbox.put)
     shipped = _shipped(config, data)
@@ -129,6 +133,7 @@ async def compose(
             spooler=spooler or NoSpooler(),
             random=SystemRandom(),
             keyed_hash=keyed_hash,
+            incidents=IncidentFolder(Path(config.terminal.data_dir) / "incidents"),
         ),
         operator_display=devices.operator_display or _no_display(),
         customer_display=devices.customer_display,

@@ -274,7 +274,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "That looks like a payment code; it was neither searched nor kept. Scan the request number on the slip",
     ),
     "rescue.stored": ("已补录 {id}:{state}", "Taken: {id}, {state}"),
-    "rescue.duplicate": ("这笔申请后台已有,没有重复录入 {id}:{state}", "Already here, nothing was added: {id}, {state}"),
+    "rescue.duplicate": ("后台已有这笔申请,没有重复录入 {id}:{state}", "Already here, nothing added: {id}, {state}"),
     "error.rescue_not_ours": (
         "这不是退款申请单上的补录二维码,或没有读完整,请重扫",
         "Not the recovery code of a refund slip, or not read to its end: scan it again",

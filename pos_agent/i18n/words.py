@@ -289,6 +289,9 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "Defective goods: refund within 7 days of receipt. Paid back the way it was paid, after review. "
         "Disputes: call 12315.",
     ),
+    "service.incident": ("按1=保存现场记录", "1=save an incident"),
+    "incident.saved": ("现场记录已存 {name}", "Incident {name}"),
+    "incident.failed": ("现场记录没存上", "Incident not saved"),
     "service.terminal": ("终端 {terminal}", "Terminal {terminal}"),
     "service.version": ("版本 {version}", "Version {version}"),
     "service.link": ("网络 {link} {code}", "Network {link} {code}"),

@@ -6,17 +6,15 @@ performed, and draws. PINs and scanned frames are never logged here.
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from pos_agent.domain import events as ev
 from pos_agent.domain.badges import badge_operator_no
 from pos_agent.domain.clock import Clock
-from pos_agent.domain.codes import Code, CodeKind
 from pos_agent.domain.config import Config
 from pos_agent.domain.reasons import Phrase, Reason
-from pos_agent.domain.refund import OriginalReference
-from pos_agent.domain.training import TRAINING_NUMBERS
 from pos_agent.errors import IllegalTriggerError, JournalError
 from pos_agent.i18n import KEY_LABELS
 from pos_agent.journal.store import Journal
@@ -174,6 +172,8 @@ class Controller:
                     await self._refresh()
                 await self._handle(await self._inbox.get())
         finally:
+            if isinstance(sys.exception(), Exception):
+                self._performer.save_incident("crash")
             self._timers.stop_all()
             await self._performer.close()
             self._curtain.draw_stopped(self._machine.context.locale)
@@ -195,6 +195,7 @@ class Controller:
             await self._fire(Trigger.UPDATE)
 
     async def _handle(self, event: ev.Event) -> None:
+        self._performer.recorder.note(event, self._clock.monotonic_s())
         try:
             await self._handlers[type(event)](event)
         except JournalError as error:
@@ -204,12 +205,15 @@ class Controller:
 
     async def _fire(self, trigger: Trigger, **data: Any) -> None:
         self._situation.touch()
+        given, recorder = Input(facts=self._situation.facts, **data), self._performer.recorder
+        step = recorder.before(trigger, given, self._clock.monotonic_s())
         try:
-            effects = self._machine.fire(trigger, Input(facts=self._situation.facts, **data))
+            effects = self._machine.fire(trigger, given)
         except IllegalTriggerError as error:
             _logger.warning("trigger refused state=%s trigger=%s", error.state, error.trigger)
             self._curtain.beep()
             return
+        recorder.after(step, effects)
         await self._perform(effects)
 
     async def _perform(self, effects: list[fx.Effect]) -> None:
@@ -307,19 +311,14 @@ class Controller:
         if self._machine.state not in SCANNING and self._machine.state is not State.FIND:
             await self._fire(Trigger.SCAN)
             return
-        code, hashed = await self._classify(event.scan_data_label, event.scan_data_type)
+        code, hashed = await self._classifier.classify(
+            event.scan_data_label, event.scan_data_type, is_training=self.is_training
+        )
         _logger.info("scanned kind=%s scheme=%s length=%d", code.kind.value, code.scheme or "-", code.length)
         await self._fire(Trigger.SCAN, code=code, hashed=hashed)
 
-    async def _classify(
-        self, data: str, symbology: str, *, is_typed: bool = False
-    ) -> tuple[Code, OriginalReference | None]:
-        if self.is_training and data.strip() in TRAINING_NUMBERS:
-            return Code(CodeKind.KNOWN_ORDER, len(data.strip()), data.strip()), None
-        return await self._classifier.classify(data, symbology, is_typed=is_typed)
-
     async def _classify_typed(self, text: str) -> None:
-        code, hashed = await self._classify(text, "", is_typed=True)
+        code, hashed = await self._classifier.classify(text, "", is_typed=True, is_training=self.is_training)
         _logger.info("typed kind=%s scheme=%s length=%d", code.kind.value, code.scheme or "-", code.length)
         await self._fire(Trigger.CODE, code=code, hashed=hashed, key="typed")
 

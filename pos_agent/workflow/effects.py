@@ -121,6 +121,10 @@ class LoadQueue(Effect, frozen=True):
     """Read what waits to be sent."""
 
 
+class SaveIncident(Effect, frozen=True):
+    """Write the flight recorder's ring to a file; the message says whether it worked."""
+
+
 class SetTraining(Effect, frozen=True):
     """The training mode begins or ends; audited. What was practised is forgotten."""
 

@@ -21,7 +21,8 @@ from pos_agent.workflow.assemble import Origin, assemble
 from pos_agent.workflow.drafts import Moment, make_draft
 from pos_agent.workflow.machine import RefundMachine
 from pos_agent.workflow.model import RefundEntry
-from pos_agent.workflow.ports import KeyedHashPort, LookUpPort, PinPort, RandomPort, SlipPort, SpoolerPort
+from pos_agent.workflow.ports import IncidentPort, KeyedHashPort, LookUpPort, PinPort, RandomPort, SlipPort, SpoolerPort
+from pos_agent.workflow.recorder import Recorder
 from pos_agent.workflow.situation import Situation
 from pos_agent.workflow.training import Training
 
@@ -39,6 +40,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     spooler: SpoolerPort
     random: RandomPort
     keyed_hash: KeyedHashPort
+    incidents: IncidentPort | None = None
 
 
 class Performer:
@@ -47,6 +49,7 @@ class Performer:
     Attributes:
         lookup_id: The look-up whose answer is awaited; answers to others are dropped.
         attempt_id: The PIN check whose answer is awaited.
+        recorder: What happened lately.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Performer:
         self._put = put
         self._operator_no = ""
         self._training: Training | None = None
+        self.recorder = Recorder(machine)
         self._chain: asyncio.Task[None] | None = None
         self.lookup_id = ""
         self.attempt_id = 0
@@ -143,6 +147,10 @@ class Performer:
                 self._later(self._journal.drop_draft(cause))
             case fx.PrintCopy(number):
                 self._later(self._print_copy(number))
+            case fx.SaveIncident():
+                saved = self.save_incident("key")
+                self._machine.context.message = "incident.saved" if saved else "incident.failed"
+                self._machine.context.message_parameters = {"name": saved.split("-")[-1].partition(".")[0]}
             case fx.PrintPolicy():
                 self._later(self._print_policy())
             case fx.CloseShift():
@@ -155,6 +163,19 @@ class Performer:
                 self._later(self._audit("operator.signed_out", {"cause": cause}))
             case _:
                 raise TypeError(f"no performer for {type(effect).__name__}")
+
+    def save_incident(self, cause: str) -> str:
+        """Write the recorder's ring; return the file's name, empty if that failed."""
+        incidents = self._ports.incidents
+        if incidents is None:
+            return ""
+        try:
+            name = incidents.save(self.recorder.encoded(cause, max_bytes=incidents.max_bytes))
+        except OSError as error:
+            _logger.error("incident not saved cause=%s error=%s", cause, error)
+            return ""
+        _logger.warning("incident saved cause=%s file=%s", cause, name)
+        return name
 
     def _later(self, work: Coroutine[Any, Any, object]) -> None:
         self._chain = asyncio.create_task(self._after(self._chain, work), name="workflow.journal")

@@ -79,6 +79,21 @@ class RandomPort(Protocol):
         """Return a short random token, for look-up ids."""
 
 
+class IncidentPort(Protocol):
+    """Keeps incident files: `pos_agent.app.incidents`."""
+
+    @property
+    def max_bytes(self) -> int:
+        """Return how large a file may be."""
+
+    def save(self, data: bytes) -> str:
+        """Write a file and return its name.
+
+        Raises:
+            OSError: The disk is full or read-only.
+        """
+
+
 class KeyedHashPort(Protocol):
     """Keyed hash of a number that might be a payment code (D14)."""
 

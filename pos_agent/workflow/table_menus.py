@@ -254,6 +254,10 @@ def rows() -> list[Row]:
             stay(S.POLICY, T.DIGIT, do.print_policy, when=on.key_is("3")),
             stay(S.POLICY, T.NEXT, do.next_page),
         ),
-        *_overlay(S.SERVICE, stay(S.SERVICE, T.NEXT, do.next_page)),
+        *_overlay(
+            S.SERVICE,
+            stay(S.SERVICE, T.DIGIT, do.save_incident, when=on.key_is("1")),
+            stay(S.SERVICE, T.NEXT, do.next_page),
+        ),
         *_overlay(S.SHIFT, go(S.SHIFT, T.ENTER, Next.BACK, do.in_order(do.close_shift, do.pop))),
     ]

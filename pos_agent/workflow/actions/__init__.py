@@ -65,6 +65,7 @@ from pos_agent.workflow.actions.requests import (
     open_scanned,
     print_policy,
     refuse_pay_code,
+    save_incident,
     withdraw,
 )
 from pos_agent.workflow.actions.sign_in import (
@@ -121,6 +122,7 @@ __all__ = [
     "refuse_reason_code",
     "refuse_supervisor",
     "resume",
+    "save_incident",
     "say",
     "say_storage",
     "show_failure",

@@ -95,6 +95,11 @@ def close_shift(context: Context, _i: Input, _r: Rules) -> list[fx.Effect]:
     return [fx.CloseShift()]
 
 
+def save_incident(_c: Context, _i: Input, _r: Rules) -> list[fx.Effect]:
+    """Keep what happened lately for a technician."""
+    return [fx.SaveIncident()]
+
+
 def load_queue(context: Context, _i: Input, _r: Rules) -> list[fx.Effect]:
     """Read what waits to be sent."""
     context.page = 0

@@ -89,6 +89,7 @@ def service(scene: Scene) -> list[str]:
     facts = scene.facts
     outbox = facts.outbox
     rows = [
+        scene.say("service.incident"),
         scene.say("service.terminal", terminal=scene.rules.terminal_id),
         scene.say("service.version", version=scene.rules.version),
         scene.say("service.link", link=link_text(scene), code=facts.link_code),

@@ -63,6 +63,23 @@ def sale(**fields: Any) -> Sale:
     return Sale(**{**values, **fields})
 
 
+class KeptIncidents:
+    """Keeps incident files in a list; refuses while `is_full`."""
+
+    max_bytes = 1_000_000
+
+    def __init__(self) -> None:
+        self.files: list[bytes] = []
+        self.is_full = False
+
+    def save(self, data: bytes) -> str:
+        """Keep one."""
+        if self.is_full:
+            raise OSError(28, "No space left on device")
+        self.files.append(data)
+        return f"incident-{len(self.files):06d}.jsonl"
+
+
 class Till:
     """A running controller."""
 
@@ -73,6 +90,7 @@ class Till:
         self.journal.add_operator("02", "supervisor")
         self.display, self.customer = FakeScreenDisplay(size), FakeScreenDisplay((20, 2))
         self.lookup, self.pins, self.spooler = FakeLookUp(self.inbox), FakePins(self.inbox), FakeSpooler()
+        self.incidents = KeptIncidents()
         self.size, self.safe = size, safe
         self.policy = policy or PolicyConfig()
         self.presses = 0
@@ -98,6 +116,7 @@ class Till:
             spooler=self.spooler,
             random=FakeRandom(),
             keyed_hash=FakeKeyedHash(),
+            incidents=self.incidents,
         )
         return Controller(
             config=config,
