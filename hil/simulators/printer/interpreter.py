@@ -351,7 +351,7 @@ _HANDLERS: Mapping[str, Handler] = {
     "FS !": Interpreter._kanji_print_mode,
     "FS W": lambda printer, args: printer._set("kanji_size", (2, 2) if args[0] & 1 else (1, 1)),
     "FS -": lambda printer, args: printer._set("kanji_underline", args[0] % 48),
-    **dict.fromkeys(("FS C", "FS S", "FS 2", "FS ?"), _nothing),
+    **dict.fromkeys(("FS C", "FS S", "FS 2", "FS ?", "FS ( A"), _nothing),
     # Executed on arrival; what stands in the stream has had its effect already.
     **dict.fromkeys(("DLE EOT", "DLE ENQ", "DLE DC4"), _nothing),
 }

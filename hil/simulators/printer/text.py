@@ -14,6 +14,8 @@ CODE_PAGES: Mapping[int, str] = {
     48: "cp1254", 49: "cp1255", 50: "cp1256", 51: "cp1257", 52: "cp1258",
 }  # fmt: skip
 _KATAKANA_PAGE = 1
+#: 80h to 9Fh of that page. Source: Epson ESC/POS command reference, character code tables, "Page 1 (Katakana)".
+_KATAKANA_LINES = "▁▂▃▄▅▆▇█▏▎▍▌▋▊▉┼┴┬┤├▔─│▕┌┐└┘╭╮╰╯"
 #: What the printer shows for a byte that the page does not have.
 MISSING = "\N{REPLACEMENT CHARACTER}"
 
@@ -80,9 +82,15 @@ class TextDecoder:
         if value < 0x80:
             return chr(value)
         if self.code_page == _KATAKANA_PAGE:
-            return bytes([value]).decode("cp932", "replace") if 0xA1 <= value <= 0xDF else MISSING
+            return _katakana(value)
         page = CODE_PAGES.get(self.code_page)
         return MISSING if page is None else codecs.decode(bytes([value]), page, "replace")
+
+
+def _katakana(value: int) -> str:
+    if 0x80 <= value <= 0x9F:
+        return _KATAKANA_LINES[value - 0x80]
+    return bytes([value]).decode("cp932", "replace") if 0xA1 <= value <= 0xDF else MISSING
 
 
 def _kanji(sequence: bytes) -> Character:
