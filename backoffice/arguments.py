@@ -189,9 +189,9 @@ def _add_requests(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") 
         commands,
         "rescue",
         "take requests from the QR codes of slips",
-        "For a till whose card died before it could send them. One code a line, as a scanner types it; each carries the "
-        "till's signature. Taken twice, or sent by the till after all, it is one request. Exit status 1: at least one "
-        "was refused.",
+        "For a till whose card died before it could send them. One code a line, as a scanner types it; each carries "
+        "the till's signature. Taken twice, or sent by the till after all, it is one request. Exit status 1: at least "
+        "one was refused.",
         "pos-backoffice rescue --by li --json < codes.txt",
     )
     rescued.add_argument(

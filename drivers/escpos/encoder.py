@@ -216,12 +216,15 @@ class _Encoder:
     def _qr(self, block: QrCode) -> None:
         """Print a QR code, model 2, error correction M: ``GS ( k``, functions 165, 167, 169, 180, 181."""
         if not self._profile.has_qr or self._profile.text_mode is TextMode.RASTER:
-            self._drawn_qr(block)
+            if not block.is_optional:
+                self._drawn_qr(block)
             return
         self._style(Align.CENTER, (1, 1), bold=False)
         data = b"1P0" + block.text.encode()
         for body in (b"1A2\x00", b"1C" + bytes([min(max(block.module_dots, 1), 16)]), b"1E1", data, b"1Q0"):
             self._out += GS + b"(k" + len(body).to_bytes(2, "little") + body
+        if block.caption:
+            self._block(Text(block.caption, align=Align.CENTER))
 
     def _drawn_qr(self, block: QrCode) -> None:
         if self._rasterize_qr is not None:

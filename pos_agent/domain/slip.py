@@ -50,10 +50,17 @@ class Barcode(msgspec.Struct, frozen=True, tag="barcode", omit_defaults=True):
 
 
 class QrCode(msgspec.Struct, frozen=True, tag="qr", omit_defaults=True):
-    """A QR code of UTF-8 text, error correction M."""
+    """A QR code of UTF-8 text, error correction M.
+
+    Attributes:
+        is_optional: Left out, with its caption, by printers that do not draw QR codes themselves.
+        caption: A line below it.
+    """
 
     text: str
     module_dots: int = 4
+    is_optional: bool = False
+    caption: str = ""
 
 
 class Feed(msgspec.Struct, frozen=True, tag="feed"):

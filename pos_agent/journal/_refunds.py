@@ -1,7 +1,7 @@
 """SQL of requests: commit, withdraw, answer, find."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -35,7 +35,12 @@ _BEFORE: Final = """SELECT (SELECT request FROM refunds WHERE refund_request_id 
   (SELECT value FROM meta WHERE key = 'last_seq'), (SELECT value FROM meta WHERE key = 'draft_generation')"""
 
 
-def commit(connection: sqlite3.Connection, request: RefundRequest, slips: Sequence[SlipDocument]) -> RefundRequest:
+def commit(
+    connection: sqlite3.Connection,
+    request: RefundRequest,
+    slips: Sequence[SlipDocument],
+    finish_slips: Callable[[RefundRequest, Sequence[SlipDocument]], Sequence[SlipDocument]],
+) -> RefundRequest:
     """Write everything that CONFIRM means; see `Journal.commit_refund`."""
     stands, last_seq, generation = connection.execute(_BEFORE, (request.refund_request_id,)).fetchone()
     if stands is not None:
@@ -70,7 +75,7 @@ def commit(connection: sqlite3.Connection, request: RefundRequest, slips: Sequen
         payload=codec.encode(message),
         at=at,
     )
-    _jobs.add_all(connection, slips, at)
+    _jobs.add_all(connection, finish_slips(committed, slips), at)
     _audit.append(connection, at, "refund.committed", committed.operator_no, _facts(committed, data), end=end)
     return committed
 

@@ -47,6 +47,7 @@ from pos_agent.protocol.messages import AppAckMessage, SyncItem, SyncReplyMessag
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
+SlipFinisher = Callable[[RefundRequest, Sequence[SlipDocument]], Sequence[SlipDocument]]
 _Sql = Callable[Concatenate[sqlite3.Connection, _P], _T]
 
 
@@ -74,6 +75,8 @@ class Journal:
         print_jobs_changed: Set after a commit that added a print job.
         storage_troubled: Set when the disk refused a write, or damage was found.
         upkeep: Free space, retention, deferred checks.
+        finish_slips: Completes the slips of a request with what is known only in its transaction; pure, and it runs on
+            the journal's thread.
     """
 
     outbox_changed: Signal
@@ -82,6 +85,7 @@ class Journal:
     def __init__(self, folder: Path, *, clock: Clock, boot_id: str, lock: int) -> None:
         self.outbox_changed = Signal()
         self.print_jobs_changed = Signal()
+        self.finish_slips: SlipFinisher = lambda _request, slips: slips
         self._clock = clock
         self._boot_id = boot_id
         self._lock = lock
@@ -163,7 +167,7 @@ class Journal:
             JournalFullError: Nothing was kept.
         """
         wakes = (self.outbox_changed, self.print_jobs_changed)
-        return await self._write_then(wakes, _refunds.commit, request, slips)
+        return await self._write_then(wakes, _refunds.commit, request, slips, self.finish_slips)
 
     async def request_withdraw(self, refund_request_id: str, operator_no: str) -> None:
         """Queue 撤回 (refund.withdraw) for a request that is not final; again = no-op."""

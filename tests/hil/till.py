@@ -8,6 +8,7 @@ from typing import Any
 
 from hil.bench.client import BenchClient
 from hil.scenarios.story import decode_png
+from pos_agent.protocol.rescue import PREFIX as RESCUE_PREFIX
 from tests.hil.cashier import Cashier
 
 #: A request of an earlier test may still bring a result slip or a notice: the next test starts on fresh data.
@@ -189,7 +190,14 @@ class Till(Cashier):
         return self.client.wait_slips(self._slips_before + count)[self._slips_before :]
 
     def codes_on(self, slip: dict[str, Any]) -> list[str]:
-        """Return what an independent decoder reads from a slip's picture."""
+        """Return the numbers that an independent decoder reads from a slip's picture."""
+        return [code for code in self._decoded(slip) if not code.startswith(RESCUE_PREFIX)]
+
+    def rescue_codes_on(self, slip: dict[str, Any]) -> list[str]:
+        """Return the signed requests that an independent decoder reads from a slip's picture."""
+        return [code for code in self._decoded(slip) if code.startswith(RESCUE_PREFIX)]
+
+    def _decoded(self, slip: dict[str, Any]) -> list[str]:
         return decode_png(self.client.slip_png(slip["id"]))
 
     def stored(self, request_id: str) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from PIL import Image
 from hil.simulators.printer import PrinterSpec
 from pos_agent.domain.refund import RefundState
 from pos_agent.domain.slip import PrintOutcome
+from pos_agent.printing.rescue import RescueCodes
+from pos_agent.protocol import rescue
+from pos_agent.protocol.ed25519 import PrivateKey
 from tests.integration.printing.rig import WAIT_S, observed, running
 from tests.unit.printing.samples import REQUEST_ID, maker, request, update
 
@@ -207,3 +210,23 @@ async def test_printer_that_answers_nonsense_still_prints(
         await till.until(lambda: len(till.outcomes()) == 1)
         slips = await till.sim.wait_slips(1, WAIT_S)
         assert "退款成功" in slips[0].text
+
+
+@pytest.mark.parametrize("profile", ["generic-58mm", "generic-80mm"])
+async def test_rescue_code_on_paper_is_read_back_by_an_independent_decoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: str
+) -> None:
+    key = PrivateKey.generate()
+    slips = RescueCodes(kid="d1", key=key)(request(), SLIPS)
+    spec = PrinterSpec(width_dots=384 if profile == "generic-58mm" else 576, answers=frozenset())
+    async with running(tmp_path, monkeypatch, profile=profile, spec=spec) as till:
+        till.add(slips[0])
+        await till.until(lambda: till.outcomes() == [SENT])
+        await till.sim.wait_idle(WAIT_S)
+        slip = till.sim.slips[0] if till.sim.slips else till.sim.tear()
+        assert slip is not None
+        assert not slip.unknown
+        found = [code.text for code in zxingcpp.read_barcodes(Image.open(io.BytesIO(slip.png)).convert("L"))]
+    [text] = [text for text in found if text.startswith(rescue.PREFIX)]
+    assert rescue.read(text, keys={"d1": key.public_key()}).request == request()
+    assert REQUEST_ID in found
