@@ -20,6 +20,9 @@ _PLAN: Final = (
     .where(OutboxRow.refund_request_id == bindparam("id"))
     .values(attempts=OutboxRow.attempts + 1, next_at=bindparam("later"))
 )
+_HURRY: Final = (
+    update(OutboxRow).where(OutboxRow.refund_request_id == bindparam("id")).values(attempts=0, next_at=bindparam("at"))
+)
 
 
 class DownRow(msgspec.Struct, frozen=True):
@@ -31,13 +34,17 @@ class DownRow(msgspec.Struct, frozen=True):
 
 
 def take_due(session: Session, now: Now) -> list[DownRow]:
-    """Return rows whose time has come, each planned again for later."""
+    """Return rows whose time has come, each planned again for later.
+
+    Rows that another transaction holds are left for the next time: whoever waits for nobody is in no deadlock.
+    """
     at = now()
     rows = session.execute(
         select(OutboxRow.refund_request_id, OutboxRow.terminal_id, OutboxRow.payload, OutboxRow.attempts)
         .where(OutboxRow.next_at <= at)
         .order_by(OutboxRow.next_at)
         .limit(BATCH)
+        .with_for_update(skip_locked=True)
     ).all()
     if rows:
         plans = [{"id": row.refund_request_id, "later": at + _pause(row.attempts)} for row in rows]
@@ -57,7 +64,10 @@ def next_due_s(session: Session, now: Now) -> float | None:
 
 def hurry(session: Session, now: Now, terminal_id: str | None = None) -> None:
     """Make the rows of a till (or of all) due now: it is back, or we are."""
-    statement = update(OutboxRow).values(next_at=now(), attempts=0)
+    wanted = select(OutboxRow.refund_request_id).with_for_update(skip_locked=True)
     if terminal_id is not None:
-        statement = statement.where(OutboxRow.terminal_id == terminal_id)
-    session.execute(statement)
+        wanted = wanted.where(OutboxRow.terminal_id == terminal_id)
+    # A row that another transaction holds is being sent, stated anew or acknowledged by it: wait for none.
+    plans = [{"id": request_id, "at": now()} for request_id in session.scalars(wanted)]
+    if plans:
+        session.connection().execute(_HURRY, plans)

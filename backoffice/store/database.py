@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 #: Longest wait for SQLite's write lock before a transaction fails, in milliseconds.
 _BUSY_TIMEOUT_MS = 10_000
+#: deadlock_detected and serialization_failure: nothing was changed, and a repeat may succeed. Source: PostgreSQL 15,
+#: appendix A and section 13.3.4.
+_REPEATABLE = frozenset({"40P01", "40001"})
+_TRIES = 5
 
 
 class Database:
@@ -55,13 +60,16 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
     async def write(self, work: Callable[[Session], _T]) -> _T:
-        """Run `work` in a writing transaction on a database thread; returns after the commit."""
+        """Run `work` in a writing transaction on a database thread; returns after the commit.
+
+        A transaction that the database gave up for another one is run again, so `work` keeps nothing outside of it.
+        """
 
         def in_transaction() -> _T:
             with self.writing() as session:
                 return work(session)
 
-        return await self.run(in_transaction)
+        return await self.run(_repeating, in_transaction)
 
     async def read(self, work: Callable[[Session], _T]) -> _T:
         """Run `work` in a reading transaction on a database thread."""
@@ -76,6 +84,17 @@ class Database:
         """Wait for running work, then close all connections."""
         self._threads.shutdown(wait=True)
         self.engine.dispose()
+
+
+def _repeating(transaction: Callable[[], _T]) -> _T:
+    for _ in range(_TRIES - 1):
+        try:
+            return transaction()
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) not in _REPEATABLE:
+                raise
+            _log.warning("transaction given up for another one, again: %s", error.orig)
+    return transaction()
 
 
 def _driver(url: str) -> str:

@@ -5,20 +5,25 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
-from backoffice import review
+from backoffice import outbox, review
 from backoffice.execution import steps
 from backoffice.review import Actor, Command, DecisionError
 from backoffice.store.database import upgrade
-from backoffice.store.schema import Refund
+from backoffice.store.schema import OutboxRow, Refund
 from pos_agent.protocol.messages import AckStatus
-from tests.unit.backoffice.world import World, make_world
+from tests.unit.backoffice.world import TERMINAL, World, make_world
 
 THREADS = 6
+ROWS, ROUNDS = 60, 15
 
 
 def _find_postgresql() -> Path | None:
@@ -171,6 +176,61 @@ def test_two_refunds_of_one_sale_racing_to_execute_start_one(world: World) -> No
 
     results = _race(*[lambda request_id=request_id: claim(request_id) for request_id in request_ids])
     assert sum(result is not None for result in results) == 1
+
+
+def test_outbox_planned_hurried_and_acknowledged_at_once_ends_without_a_deadlock(world: World) -> None:
+    due = world.now - timedelta(hours=1)
+    with world.database.writing() as session:
+        for number in range(ROWS):
+            row = OutboxRow(refund_request_id=f"{number:022d}", terminal_id=TERMINAL, epoch=1, seq=1, payload=b"x")
+            row.next_at, row.created_at = due + timedelta(seconds=number % 7), due
+            session.add(row)
+
+    def often(work: Callable[[Session], object]) -> int:
+        for _ in range(ROUNDS):
+            with world.database.writing() as session:
+                work(session)
+        return ROUNDS
+
+    def plan(session: Session) -> None:
+        outbox.take_due(session, lambda: world.now)
+        outbox.hurry(session, lambda: due, TERMINAL)
+
+    def acknowledge(session: Session) -> None:
+        for row in session.scalars(select(OutboxRow).order_by(OutboxRow.seq).limit(2)):
+            session.delete(row)
+        session.flush()
+        outbox.hurry(session, lambda: due)
+
+    assert _race(*[lambda: often(plan)] * 3, lambda: often(acknowledge)) == [ROUNDS] * 4
+
+
+@pytest.mark.parametrize("state", ["40P01", "40001"])
+async def test_transaction_given_up_by_the_database_is_run_again(world: World, state: str) -> None:
+    runs = []
+
+    def work(session: Session) -> int:
+        runs.append(session)
+        if len(runs) < 3:
+            given_up = Exception("deadlock detected")
+            given_up.sqlstate = state  # type: ignore[attr-defined]
+            raise OperationalError("UPDATE", {}, given_up)
+        return len(runs)
+
+    assert await world.database.write(work) == 3
+    assert len(set(runs)) == 3
+
+
+async def test_transaction_that_fails_for_another_reason_is_not_repeated(world: World) -> None:
+    runs = []
+
+    def work(session: Session) -> None:
+        runs.append(session)
+        raise OperationalError("UPDATE", {}, Exception("disk full"))
+
+    with pytest.raises(OperationalError):
+        await world.database.write(work)
+    assert len(runs) == 1
 
 
 async def test_whole_refund_runs_on_this_database(world: World) -> None:
