@@ -89,7 +89,8 @@ def pytest_runtest_makereport(
     if found is not None and (call.when == "call" or report.failed):
         arguments: Mapping[str, Any] = getattr(item, "funcargs", {})
         for sheet in {name for value in arguments.values() if (name := getattr(value, "sheet", ""))}:
-            row = Row(found, report.outcome, getattr(item, "originalname", item.name))
+            outcome = "does not apply" if report.outcome == "skipped" else report.outcome
+            row = Row(found, outcome, getattr(item, "originalname", item.name))
             _SHEETS.setdefault(sheet, []).append(row)
     return report
 

@@ -44,7 +44,7 @@ async def _check_rate(rig: WireScannerRig, duration_s: float) -> None:
         rig.unplug()
 
 
-@rule("issue: numbers", "20 scans a second without loss")
+@rule("devices.md 10", "20 scans a second without loss")
 @pytest.mark.parametrize("family", _FAMILIES, ids=lambda rig: rig.__name__)
 async def test_scanner_twenty_scans_a_second_are_all_read(tmp_path: Path, family: type[WireScannerRig]) -> None:
     await _check_rate(family(tmp_path), 1.5 if family is not PlainRig else 5.0)
@@ -128,7 +128,7 @@ async def _play(folder: Path, seeds: range) -> None:
             raise AssertionError(f"seed {seed}") from error
 
 
-@rule("issue: numbers", "No byte is lost in seeded runs of stalls, short writes and unplugs")
+@rule("devices.md 10", "No byte is lost in seeded runs of stalls, short writes and unplugs")
 async def test_serial_link_sixty_seeded_runs_lose_no_byte(tmp_path: Path) -> None:
     await _play(tmp_path, range(60))
 
