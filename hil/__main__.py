@@ -24,7 +24,9 @@ def make_parser() -> argparse.ArgumentParser:
     demo.add_argument("--state-dir", type=Path, default=DEFAULT_STATE_DIR, help="data and logs (default .demo)")
     demo.add_argument("--fast", action="store_true", help="paper moves 20 times faster than real")
     demo.add_argument("--locale", choices=("zh-CN", "en"), default="zh-CN", help="the till's language at start")
-    demo.add_argument("--display", choices=("40x12", "20x4"), default="40x12", help="the operator display")
+    demo.add_argument(
+        "--display", choices=("40x12", "20x4", "framebuffer"), default="40x12", help="the operator display"
+    )
     demo.add_argument(
         "--printer-link",
         choices=("usb", "usblp", "serial", "tcp"),

@@ -15,6 +15,7 @@ from hil.rig.operator import MERCHANT_ID, MERCHANT_NAME, Operator
 from hil.rig.pki import Pki
 from hil.rig.process import ROOT, ManagedProcess, run_tool
 from hil.rig.toml_text import toml_text
+from hil.simulators.framebuffer import SimFramebuffer
 from pos_agent.domain.config import (
     BrokerConfig,
     Config,
@@ -245,7 +246,6 @@ def _scaled(profile: str, key: str, factor: float) -> str:
 
 def make_config(*, devices: DeviceSet, data_dir: Path, broker_url: str, pki: Pki, locale: str) -> Config:
     """Return the terminal's configuration: what a technician would write for these devices."""
-    columns, rows = devices.operator_size
     return Config(
         terminal=TerminalConfig(
             terminal_id=pki.terminal.common_name,
@@ -274,12 +274,7 @@ def make_config(*, devices: DeviceSet, data_dir: Path, broker_url: str, pki: Pki
             scanner=ScannerConfig(path=str(devices.folder / "scanner")),
             printer=_printer_config(devices),
             keypad=KeypadConfig(path=str(devices.folder / "keypad")),
-            operator_display=DisplayConfig(
-                driver="ansi" if rows == 12 else "serial",
-                path=str(devices.folder / "operator"),
-                columns=columns,
-                rows=rows,
-            ),
+            operator_display=_operator_display_config(devices),
             customer_display=DisplayConfig(
                 driver="epson",
                 path=str(devices.folder / "customer"),
@@ -291,6 +286,15 @@ def make_config(*, devices: DeviceSet, data_dir: Path, broker_url: str, pki: Pki
             text_zh="凭小票或账单办理退款,审核通过后原路退回。", text_en="Refunds go back the way they were paid."
         ),
     )
+
+
+def _operator_display_config(devices: DeviceSet) -> DisplayConfig:
+    columns, rows = devices.operator_size
+    path = str(devices.folder / "operator")
+    if isinstance(devices.operator_display, SimFramebuffer):
+        geometry = devices.operator_display.geometry
+        return DisplayConfig(driver="framebuffer", path=path, columns=columns, rows=rows, geometry=geometry)
+    return DisplayConfig(driver="ansi" if rows == 12 else "serial", path=path, columns=columns, rows=rows)
 
 
 def _printer_config(devices: DeviceSet) -> PrinterConfig:

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hil.simulators.display import SimLineDisplay, SimTerminal
+from hil.simulators.framebuffer import SimFramebuffer
 from hil.simulators.keypad import SimKeypad
 from hil.simulators.printer import SimPrinter
 from hil.simulators.scanner import SimScanner
 
 #: USB ids of the simulated printer come from its descriptors.
-OPERATOR_SIZES = {"40x12": (40, 12), "20x4": (20, 4)}
+OPERATOR_SIZES = {"40x12": (40, 12), "20x4": (20, 4), "framebuffer": (40, 12)}
 CUSTOMER_SIZE = (20, 2)
 
 
@@ -29,7 +30,7 @@ class DeviceSet:
 
     Args:
         folder: Holds the device nodes; short enough for Unix sockets.
-        operator_size: ``40x12`` (a terminal) or ``20x4`` (a serial display).
+        operator_size: ``40x12`` (a terminal), ``20x4`` (a serial display) or ``framebuffer`` (a panel of dots).
         speed: How many times faster than real paper moves.
         printer_link: How the printer is connected: ``usb``, ``usblp``, ``serial`` or ``tcp``.
         on_change: Called with a role after a display changed or a slip came out (role ``printer``).
@@ -49,9 +50,11 @@ class DeviceSet:
         self.operator_size = (columns, rows)
         self.scanner = SimScanner(folder / "scanner")
         self.keypad = SimKeypad(folder / "keypad")
-        self.operator_display: SimTerminal | SimLineDisplay
+        self.operator_display: SimTerminal | SimLineDisplay | SimFramebuffer
         if operator_size == "40x12":
             self.operator_display = SimTerminal(folder / "operator", columns, rows)
+        elif operator_size == "framebuffer":
+            self.operator_display = SimFramebuffer(folder / "operator", columns, rows)
         else:
             self.operator_display = SimLineDisplay(folder / "operator", columns, rows)
         self.customer_display = SimLineDisplay(folder / "customer", *CUSTOMER_SIZE)

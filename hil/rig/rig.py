@@ -32,7 +32,7 @@ class RigOptions(msgspec.Struct, frozen=True):
     """What can be chosen for a bench.
 
     Attributes:
-        operator_size: ``40x12`` or ``20x4``.
+        operator_size: ``40x12``, ``20x4`` or ``framebuffer``.
         locale: Language at start.
         paper_speed: How many times faster than a real printer; 1 = real.
         log_level: Of the daemon.

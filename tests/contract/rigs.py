@@ -25,11 +25,11 @@ from drivers.links.opener import Opener
 from drivers.links.serial_port import SerialPort
 from drivers.links.tty_port import TtyPort
 from drivers.scanner.serial_scanner import SerialScanner
+from hil.simulators.cell_reader import read_cells
 from hil.simulators.matrix_keypad import MATRIX_4X4, SimMatrixKeypad
 from pos_agent.devices.interfaces import Device, LineDisplay, POSKeyboard, POSPrinter, Scanner
 from pos_agent.domain.config import KeypadConfig, ScannerConfig
 from pos_agent.domain.events import DeviceName, Event, Key
-from tests.fakes.cell_reader import read_cells
 from tests.fakes.devices import FakeDisplay, FakeKeypad, FakePrinter, FakeScanner
 
 KEYMAP = Path(__file__).parents[2] / "config" / "keymaps" / "usb-numpad.toml"

@@ -10,7 +10,7 @@ from drivers.escpos.profile import Profile, TextMode
 from drivers.escpos.raster import LineRasterizer
 from pos_agent.domain.slip import Align, Block, Cut, Row, SlipDocument, SlipKind, Text
 from pos_agent.errors import UnencodableError
-from tests.fakes.cell_reader import read_cells
+from hil.simulators.cell_reader import read_cells
 from tests.unit.simulators.press import Press
 
 SLIP: tuple[Block, ...] = (

@@ -1,4 +1,8 @@
-"""Reads a drawn screen: dots → text, by comparing each cell with the glyphs of the font file. Knows no driver code."""
+"""Reads what was drawn: dots → text, by comparing each cell with the glyphs of the font file. Knows no driver code.
+
+Layout of the file: magic, numbers of one-cell and two-cell glyphs (u16), code points (u16 each), then 16 bytes for each
+one-cell glyph and 32 for each two-cell one, rows from the top, the leftmost dot in the highest bit; little-endian.
+"""
 
 import struct
 from functools import lru_cache
@@ -14,7 +18,7 @@ def _characters() -> dict[bytes, str]:
     narrow, wide = struct.unpack_from("<HH", data, 4)
     codes = struct.unpack_from(f"<{narrow + wide}H", data, 8)
     start = 8 + 2 * len(codes)
-    found = {}
+    found: dict[bytes, str] = {}
     for index, code in enumerate(codes):
         size = 16 if index < narrow else 32
         found.setdefault(data[start : start + size], chr(code))
