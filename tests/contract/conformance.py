@@ -51,7 +51,7 @@ def page(title: str, rows: list[Row]) -> str:
         f"# Conformance: {title}",
         "",
         "Written by `python -m pytest -p tests.contract.conformance --conformance=docs/conformance tests/contract`.",
-        "What ran: the driver of this repository on a simulator of the family over a pty. No real board was at hand.",
+        "What ran: the driver of this repository on a simulator, over a pty, simulated USB or TCP. No real board was at hand.",
         "",
         "| Rule | Source | Outcome | Test |",
         "|---|---|---|---|",

@@ -27,8 +27,12 @@ from tests.fakes.waiting import until
 
 LINKS = ("usb", "usblp", "tcp", "serial-rtscts", "serial-xonxoff")
 _RUNS, _ALL_RUNS = 40, 1000
-#: Prints nothing and costs the simulator little: letters without a line's end, in lines of the paper's width.
-_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv"
+_JOB_BYTES = 9000
+
+
+def numbered(seed: int) -> bytes:
+    """Return a job that prints nothing and in which every piece is different: ``ESC $`` with a counter."""
+    return b"".join(b"\x1b$" + ((seed + index) % 65_536).to_bytes(2, "little") for index in range(_JOB_BYTES // 4))
 
 
 def make_link(name: str, path: Path, sim: SimPrinter) -> PrinterLink:
@@ -65,7 +69,7 @@ class Trouble:
 
     def __init__(self, sim: SimPrinter, chance: random.Random) -> None:
         self._sim, self._chance = sim, chance
-        self.unplug_at = chance.choice([None, chance.randrange(1, 9000)])
+        self.unplug_at = chance.choice([None, chance.randrange(1, _JOB_BYTES)])
 
     async def happen(self, accepted: int) -> None:
         if self.unplug_at is not None and accepted >= self.unplug_at:
@@ -79,7 +83,7 @@ class Trouble:
 async def run_once(name: str, sim: SimPrinter, link: PrinterLink, seed: int) -> str:
     """Send one job; return what was wrong, empty if nothing."""
     chance = random.Random(seed)
-    data = (f"{seed:06}".encode() + _LETTERS * 400)[: chance.randrange(1, 9000)]
+    data = numbered(seed)[: chance.randrange(1, _JOB_BYTES)]
     sim.plug()
     await link.open()
     tape = sim.record()
