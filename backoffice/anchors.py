@@ -148,12 +148,14 @@ def compare(session: Session, terminal_id: str, heads: Sequence[str]) -> Compari
         select(Anchor).where(Anchor.terminal_id == terminal_id).order_by(Anchor.seq, Anchor.line, Anchor.at)
     ).all()
     agreed = purged = 0
+    is_any_found = False
     difference = ""
     for anchor in told:
         line = line_of.get(anchor.head)
         if line is not None and (anchor.source != SYNC or line == anchor.line):
             agreed += 1
-        elif _is_purged(anchor, first_kept, is_any_found=agreed > 0):
+            is_any_found = is_any_found or line >= first_kept
+        elif _is_purged(anchor, first_kept, is_any_found=is_any_found):
             purged += 1
         elif not difference:
             place = f"at line {anchor.line}" if anchor.source == SYNC else f"before request {anchor.source}"

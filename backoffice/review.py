@@ -11,6 +11,7 @@ from backoffice.history import suspicions
 from backoffice.ingest.context import Context
 from backoffice.ingest.facts import sale_facts
 from backoffice.ledger import Sums, lock_sale, sums
+from backoffice.line_sums import refuse_request_lines
 from backoffice.refunds import bind_sale, is_restoring, lock_refund, move, request_of, touch
 from backoffice.rules import has_rank, levels_needed, refuse_amount, refuse_sale
 from backoffice.states import State
@@ -216,7 +217,11 @@ def _check_sale(session: Session, context: Context, refund: Refund) -> None:
         raise DecisionError("frozen")
     facts = sale_facts(session, sale, without=refund.refund_request_id)
     profile = context.profile(sale.acquirer_id)
-    refusal = refuse_sale(facts, profile, context.now()) or refuse_amount(facts, refund.amount_minor, refund.currency)
+    refusal = (
+        refuse_sale(facts, profile, context.now())
+        or refuse_amount(facts, refund.amount_minor, refund.currency)
+        or refuse_request_lines(session, refund, request_of(refund))
+    )
     if refusal is not None:
         raise DecisionError(refusal.code)
 

@@ -10,12 +10,20 @@ import msgspec
 
 from backoffice.config import AcquirerConfig, ReviewConfig
 from backoffice.ledger import Sums
-from backoffice.states import FINAL, SETTLED, State
+from backoffice.states import FINAL, RESERVING, SETTLED, State
 from pos_agent.domain.money import format_amount
-from pos_agent.domain.refund import RefundRequest
+from pos_agent.domain.refund import RefundLine, RefundRequest
 
 #: F8: a refund this soon after the sale by the same till is worth a look.
 FAST_REFUND = timedelta(minutes=3)
+
+
+class SoldLine(msgspec.Struct, frozen=True):
+    """One line of a sale, as far as sums need it; minor units."""
+
+    line_no: int
+    paid_minor: int
+    refunded_minor: int = 0
 
 
 class SaleFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +36,7 @@ class SaleFacts(msgspec.Struct, frozen=True, kw_only=True):
     is_training: bool
     is_frozen: bool
     sums: Sums
+    lines: tuple[SoldLine, ...] = ()
 
 
 class EarlierRefund(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +46,7 @@ class EarlierRefund(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     amount_minor: int
     finished_at: datetime | None
+    lines: tuple[RefundLine, ...] = ()
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +112,27 @@ def refuse_amount(sale: SaleFacts, amount_minor: int, currency: str) -> Refusal 
     return None
 
 
+def refuse_lines(request: RefundRequest, sold: Sequence[SoldLine], earlier: Sequence[EarlierRefund]) -> Refusal | None:
+    """Say why the lines of a request may not go back; None if they may, or none are named (I2)."""
+    if not request.lines:
+        return None
+    left = {line.line_no: line.paid_minor - line.refunded_minor for line in sold}
+    for other in earlier:
+        if other.state in RESERVING or other.state in SETTLED:
+            for line in other.lines:
+                left[line.line_no] = left.get(line.line_no, 0) - line.amount_minor
+    total = sum(line.amount_minor for line in request.lines)
+    numbers = {line.line_no for line in request.lines}
+    is_plain = len(numbers) == len(request.lines) and all(line.amount_minor > 0 for line in request.lines)
+    if total != request.amount_minor or not is_plain or not numbers <= {line.line_no for line in sold}:
+        return Refusal("lines")
+    for line in request.lines:
+        if line.amount_minor > left[line.line_no]:
+            rest = format_amount(max(0, left[line.line_no]))
+            return Refusal("line_over", {"line": str(line.line_no), "left": rest})
+    return None
+
+
 def judge(request: RefundRequest, facts: Facts, *, review: ReviewConfig, profile: AcquirerConfig | None) -> Verdict:
     """Decide where a new request starts.
 
@@ -116,8 +147,10 @@ def judge(request: RefundRequest, facts: Facts, *, review: ReviewConfig, profile
     if request.is_training:
         return Verdict(state=State.REJECTED, code="training")
     if facts.sale is not None and not facts.sale.is_frozen:
-        refusal = refuse_sale(facts.sale, profile, facts.now) or refuse_amount(
-            facts.sale, request.amount_minor, request.currency
+        refusal = (
+            refuse_sale(facts.sale, profile, facts.now)
+            or refuse_amount(facts.sale, request.amount_minor, request.currency)
+            or refuse_lines(request, facts.sale.lines, facts.earlier)
         )
         if refusal is not None:
             return Verdict(state=State.REJECTED, code=refusal.code, parameters=refusal.parameters)
@@ -129,7 +162,7 @@ def judge(request: RefundRequest, facts: Facts, *, review: ReviewConfig, profile
 def _holding_flags(request: RefundRequest, facts: Facts, review: ReviewConfig) -> list[str]:
     """Return the flags that hold a request until another person releases it."""
     flags = []
-    if is_suspected_duplicate(request.amount_minor, facts.earlier, facts.now, review.duplicate_hours):
+    if is_suspected_duplicate(request, facts.earlier, facts.now, review.duplicate_hours):
         flags.append("duplicate")
     if facts.requests_last_hour >= review.max_requests_per_hour:
         flags.append("velocity")
@@ -166,15 +199,17 @@ def _telling_flags(request: RefundRequest, facts: Facts, review: ReviewConfig) -
 
 
 def is_suspected_duplicate(
-    amount_minor: int, earlier: Sequence[EarlierRefund], now: datetime, window_hours: int
+    request: RefundRequest, earlier: Sequence[EarlierRefund], now: datetime, window_hours: int
 ) -> bool:
-    """Return True if the same amount of the same sale is under way, or was settled within the window (F17).
+    """Return True if the same amount or a same line of the sale is under way, or was settled within the window (F17).
 
     A rejected, failed or withdrawn one does not count: it moved nothing, and asking again is right (case 28).
     """
     since = now - timedelta(hours=window_hours)
+    named = {line.line_no for line in request.lines}
     for other in earlier:
-        if other.amount_minor != amount_minor:
+        has_same_line = bool(named & {line.line_no for line in other.lines})
+        if other.amount_minor != request.amount_minor and not has_same_line:
             continue
         if other.state not in FINAL:
             return True

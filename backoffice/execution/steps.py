@@ -11,7 +11,8 @@ from backoffice.execution.contract import RefundOrder
 from backoffice.ingest.context import Context
 from backoffice.ingest.facts import sale_facts
 from backoffice.ledger import lock_sale
-from backoffice.refunds import bind_sale, is_restoring, lock_refund, move, open_case
+from backoffice.line_sums import refuse_request_lines
+from backoffice.refunds import bind_sale, is_restoring, lock_refund, move, open_case, request_of
 from backoffice.rules import refuse_amount, refuse_sale
 from backoffice.states import AT_ACQUIRER, State
 from backoffice.store.schema import Attempt, Refund, Sale
@@ -84,8 +85,10 @@ def claim(session: Session, context: Context, request_id: str, acquirer_total_mi
             return None
         facts = sale_facts(session, sale, without=request_id)
         profile = context.profile(sale.acquirer_id)
-        refusal = refuse_sale(facts, profile, context.now()) or refuse_amount(
-            facts, refund.amount_minor, refund.currency
+        refusal = (
+            refuse_sale(facts, profile, context.now())
+            or refuse_amount(facts, refund.amount_minor, refund.currency)
+            or refuse_request_lines(session, refund, request_of(refund))
         )
         if refusal is not None:
             reason = text(f"reason.{refusal.code}", context.locale, **refusal.parameters)

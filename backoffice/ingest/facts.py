@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from backoffice.ingest.context import Context
 from backoffice.ledger import Sums, find_sale, sums, sums_of
+from backoffice.line_sums import earlier_lines, sold_lines
 from backoffice.refunds import is_restoring
-from backoffice.rules import EarlierRefund, Facts, SaleFacts
+from backoffice.rules import EarlierRefund, Facts, SaleFacts, SoldLine
 from backoffice.states import State
 from backoffice.store.schema import Operator, Person, Refund, Sale, Terminal
 from pos_agent.domain.refund import RefundRequest
@@ -44,11 +45,22 @@ class SaleBook(msgspec.Struct, kw_only=True):
     is_training: bool
     is_frozen: bool
     entries: list[EarlierRefund] = []
+    lines: tuple[SoldLine, ...] = ()
 
     def sums(self) -> Sums:
         """Return the sums of the sale, as of now."""
         amounts = ((entry.state.value, entry.amount_minor) for entry in self.entries)
         return sums_of(self.paid_minor, self.base_refunded_minor, amounts, is_frozen=self.is_frozen)
+
+    def read_lines(self, session: Session) -> None:
+        """Read what was sold and asked back line by line; only requests that name lines need it (I2)."""
+        if self.lines:
+            return
+        self.lines, named = sold_lines(session, self.sale_id), earlier_lines(session, self.sale_id)
+        self.entries = [
+            msgspec.structs.replace(entry, lines=named.get(entry.refund_request_id, entry.lines))
+            for entry in self.entries
+        ]
 
     def facts(self) -> SaleFacts:
         """Return what the rules need of the sale."""
@@ -60,6 +72,7 @@ class SaleBook(msgspec.Struct, kw_only=True):
             is_training=self.is_training,
             is_frozen=self.is_frozen,
             sums=self.sums(),
+            lines=self.lines,
         )
 
 
@@ -102,6 +115,8 @@ class GroupFacts:
         """Return everything that the rules look at."""
         person_id, is_known = self.maker(terminal, request.operator_no)
         at = request.created_at
+        if book is not None and request.lines:
+            book.read_lines(self._session)
         return Facts(
             now=self._context.now(),
             merchant_id=terminal.merchant_id,
@@ -123,6 +138,7 @@ class GroupFacts:
                     state=state,
                     amount_minor=request.amount_minor,
                     finished_at=None,
+                    lines=request.lines,
                 )
             )
 

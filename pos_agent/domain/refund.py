@@ -99,6 +99,13 @@ class OriginalReference(msgspec.Struct, frozen=True):
     value: str
 
 
+class RefundLine(msgspec.Struct, frozen=True):
+    """How much of one line of the sale goes back, minor units; `line_no` is the sale's own."""
+
+    line_no: int
+    amount_minor: int
+
+
 class RefundRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the cashier confirmed. Never changes after CONFIRM; `refund_request_id` is its only id (D5).
 
@@ -113,6 +120,7 @@ class RefundRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         flags: Sorted facts for the reviewer: keyed, unverified, clock_untrusted, over_limit, after_hours …
         note: A numbered phrase's text or digits; never free text, never a payment code.
         audit_head: Hex head of the terminal's audit chain just before this request (I6).
+        lines: Which lines of the sale, with amounts that add up to `amount_minor`; empty = by amount alone (I2).
     """
 
     refund_request_id: str
@@ -141,6 +149,7 @@ class RefundRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     is_training: bool = False
     previous_request_id: str | None = None
     audit_head: str = ""
+    lines: tuple[RefundLine, ...] = ()
 
 
 class RefundUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -8,6 +8,8 @@ LOCALES: Final = ("zh-CN", "en")
 WORDS: Final[dict[str, tuple[str, str]]] = {
     # Sentences that go to tills and onto slips
     "reason.over_refundable": ("超过可退 {left}", "More than the refundable {left}"),
+    "reason.lines": ("商品行与原交易或金额不符", "The lines do not fit the sale or the amount"),
+    "reason.line_over": ("第 {line} 行超过可退 {left}", "Line {line}: more than the refundable {left}"),
     "reason.past_window": ("超过退款期限({days}天)", "Past the refund window ({days} days)"),
     "reason.terminated": ("该机构支付业务已终止({date})", "This institution has ended its business ({date})"),
     "reason.training": ("演示交易不能退款", "A training sale cannot be refunded"),
@@ -255,6 +257,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "error.not_now": ("现在不能这样处理", "Not possible in this state"),
     "error.no_sale": ("查不到原交易,不能同意", "No sale found: cannot approve"),
     "error.over_refundable": ("超过可退金额", "More than is refundable"),
+    "error.lines": ("商品行与原交易或金额不符", "The lines do not fit the sale or the amount"),
+    "error.line_over": ("有商品行超过可退金额", "More than is refundable of a line"),
     "error.frozen": ("本单已冻结", "The sale is frozen"),
     "error.till_knows_end": (
         "终端已告知顾客结果,只能驳回;要退款请重新申请",
