@@ -187,6 +187,7 @@ def _check_meaning(config: Config, origins: Mapping[str, str]) -> None:
     if config.terminal.locale not in ("zh-CN", "en"):
         fail("terminal.locale", f"{config.terminal.locale!r} is not known", "use zh-CN or en")
     _check_broker(config, fail)
+    _check_scanner(config, fail)
     for index, pattern in enumerate(config.policy.order_patterns):
         try:
             re.compile(pattern)
@@ -200,6 +201,14 @@ def _check_meaning(config: Config, origins: Mapping[str, str]) -> None:
         fail("devices.printer.link", "is not known", "use usb, libusb, usblp, serial or tcp")
     if config.devices.printer.flow not in ("none", "rtscts", "xonxoff", "dsrdtr"):
         fail("devices.printer.flow", "is not known", "use rtscts, xonxoff, dsrdtr or none")
+
+
+def _check_scanner(config: Config, fail: Any) -> None:
+    scanner = config.devices.scanner
+    if scanner.protocol not in ("plain", "ack_nak", "ssi", "grow"):
+        fail("devices.scanner.protocol", f"{scanner.protocol!r} is not known", "use plain, ack_nak, ssi or grow")
+    if scanner.suffix not in ("any", "idle"):
+        fail("devices.scanner.suffix", f"{scanner.suffix!r} is not known", "use any or idle")
 
 
 def _check_broker(config: Config, fail: Any) -> None:

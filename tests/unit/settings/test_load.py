@@ -71,6 +71,8 @@ def test_missing_file_is_a_file_error(tmp_path: Path) -> None:
         ('locale = "zh-CN"', 'locale = "de"', "terminal.locale"),
         (r"'^\d{17}$'", "'('", "policy.order_patterns"),
         ('ca_file = "/etc/pos-agent/pki/ca.pem"', 'ca_file = ""', "broker.ca_file"),
+        ("[devices.scanner]", '[devices.scanner]\nprotocol = "sii"', "devices.scanner.protocol"),
+        ("[devices.scanner]", '[devices.scanner]\nsuffix = "cr"', "devices.scanner.suffix"),
     ],
 )
 def test_value_without_meaning_is_refused(tmp_path: Path, shipped_text: str, old: str, new: str, key: str) -> None:
