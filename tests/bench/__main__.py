@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench import durability, floors, ingest
+from tests.bench import durability, floors, ingest, screens
 from tests.bench.measure import Measured, median, percentile, table
 from tests.bench.till import BenchTill
 
@@ -163,6 +163,7 @@ def measure(*, is_quick: bool) -> list[Measured]:
         folder = Path(name)
         rows = durability_rows(folder, 50 if is_quick else 400)
         rows.append(ingest.row(folder, 1000 if is_quick else 5000))
+        rows.append(screens.row(folder, 50 if is_quick else 300))
         till = BenchTill(folder)
         try:
             till.add_operator()
