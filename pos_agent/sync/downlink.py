@@ -84,9 +84,13 @@ class Downlink:
 
         What could not be kept is not lost by that: the back office sends a state until our own ack, and we send a row
         until its ack.
+
+        Our own ack goes out behind that of the broker: were a message held until the PUBACK of our ack, a broker that
+        sends many would be read no more, the PUBACKs among what is not read, and nothing would move until a time-out.
         """
+        answer: StateAckMessage | None = None
         try:
-            await self._dispatch(message.topic, self._verified(message), is_retained=message.is_retained)
+            answer = await self._dispatch(message.topic, self._verified(message), is_retained=message.is_retained)
         except RemoteProtocolError as error:
             self._count(_cause(error), message.topic, error)
         except (JournalError, BrokerError) as error:
@@ -96,6 +100,15 @@ class Downlink:
             self._count("defect", message.topic, error)
         finally:
             message.ack()
+        if answer is not None:
+            await self._acknowledge(answer)
+
+    async def _acknowledge(self, answer: StateAckMessage) -> None:
+        """Send our ack; if it is lost, the state comes again."""
+        try:
+            await self._sender.send(Leaf.UP_ACK, answer)
+        except BrokerError as error:
+            _log.debug("ack not sent refund_request_id=%s error=%s", answer.refund_request_id, error)
 
     def _verified(self, message: InboundMessage) -> DownMessage:
         """Return the message, or raise RemoteProtocolError."""
@@ -111,12 +124,13 @@ class Downlink:
             raise ForeignMessageError("signed for another terminal")
         return found
 
-    async def _dispatch(self, topic: str, message: DownMessage, *, is_retained: bool) -> None:
+    async def _dispatch(self, topic: str, message: DownMessage, *, is_retained: bool) -> StateAckMessage | None:
+        """Deal with one message; return what is to be answered."""
         match message:
             case AppAckMessage():
                 await self._take_ack(message)
             case RefundStateMessage():
-                await self._take_state(message.update)
+                return await self._take_state(message.update)
             case SaleAnswerMessage():
                 self._look_up.take_answer(message)
             case SyncReplyMessage():
@@ -129,6 +143,7 @@ class Downlink:
                     self._count("stale", topic, "challenge to no open comparison")
             case BackOfficePresenceMessage():
                 self._take_presence(message, is_retained=is_retained)
+        return None
 
     async def _take_ack(self, ack: AppAckMessage) -> None:
         if ack.kind == "sync":
@@ -155,7 +170,7 @@ class Downlink:
             self._presence.compare()
         self._uplink.nudge()
 
-    async def _take_state(self, update: RefundUpdate) -> None:
+    async def _take_state(self, update: RefundUpdate) -> StateAckMessage:
         record = await self._journal.refund(update.refund_request_id)
         slips = () if record is None else self._result_slips(record.request, update, now=self._clock.now())
         if await self._journal.apply_update(update, slips):
@@ -166,14 +181,13 @@ class Downlink:
             status = _status_of_refused(await self._journal.refund(update.refund_request_id), update)
             if status is AckStatus.CONFLICT:
                 self._count("conflict", Leaf.DOWN_REFUND, f"refund_request_id={update.refund_request_id}")
-        ack = StateAckMessage(
+        return StateAckMessage(
             terminal_id=self._sender.terminal_id,
             refund_request_id=update.refund_request_id,
             epoch=update.epoch,
             seq=update.seq,
             status=status,
         )
-        await self._sender.send(Leaf.UP_ACK, ack)
 
     def _count(self, cause: str, topic: str, detail: object) -> None:
         """Count; the first of a cause is logged, the rest would only fill the disk."""
