@@ -8,9 +8,9 @@ import pytest
 from drivers.escpos.encoder import encode
 from drivers.escpos.profile import Profile, TextMode
 from drivers.escpos.raster import LineRasterizer
+from hil.simulators.cell_reader import read_cells
 from pos_agent.domain.slip import Align, Block, Cut, Row, SlipDocument, SlipKind, Text
 from pos_agent.errors import UnencodableError
-from hil.simulators.cell_reader import read_cells
 from tests.unit.simulators.press import Press
 
 SLIP: tuple[Block, ...] = (
