@@ -122,6 +122,24 @@ def test_model_of_one_request_is_searched_to_its_end() -> None:
     assert found.ends > 10
 
 
+@pytest.mark.exhaustive
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Rules((60, 50), reviewers=1, can_withdraw=False, is_each_fault_once=True),
+        Rules((60, 50), reviewers=2, can_withdraw=False, has_retriable=False, is_each_fault_once=True),
+    ],
+    ids=["one reviewer", "two reviewers, no empty balance"],
+)
+def test_model_of_two_requests_for_one_sale_is_searched_to_its_end(rules: Rules) -> None:
+    found = explore(rules, most_states=10_000_000)
+    print(f"states={found.states} steps={found.steps} ends={found.ends} complete={found.is_complete}")
+    assert found.wrong == "", "\n".join(found.story)
+    assert found.is_complete
+    assert found.ends > 100
+
+
 def test_model_without_the_remainder_check_finds_the_overdraft(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model, "judge", _believing(judge))
     monkeypatch.setattr(model, "refuse_amount", lambda *_: None)
