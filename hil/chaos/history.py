@@ -2,7 +2,7 @@
 
 Kinds: ``sale`` ``screen`` ``slip`` ``key`` ``scan`` ``confirm`` ``read`` and ``row`` (the back office's list) ``asked``
 and ``decision`` ``kill`` ``fault`` ``clock`` ``attack`` ``wire`` (what the spy heard) ``leak`` ``quiet`` ``settled``
-``unsettled`` ``final_row`` ``end``; ``backup`` and ``restore`` of the back office, ``old_card``, ``clone``,
+``unsettled`` ``final_row`` ``end``; ``backup`` and ``restore`` of the back office, ``old_card``, ``rescue``, ``clone``,
 ``clone_end``, ``alarm`` and ``cleared`` of a till. The acquirer's own ledger lies beside it.
 """
 

@@ -18,7 +18,9 @@ from pos_agent.protocol.control import Status
 _RESTORE_GAP_S: Final = 75.0
 #: A copied card is used long enough to be refused, even on a loaded machine.
 _COPY_RUNS_S: Final = 6.0
-_EMPTY_WITHIN_S: Final = 8.0
+_UP_WITHIN_S: Final = 8.0
+#: How the text of a slip's code begins; docs/reliability.md.
+RESCUE_CODE: Final = "PR1."
 
 
 class Restorer:
@@ -61,14 +63,12 @@ class Restorer:
         till.power_on()
 
     async def old_card(self, till: Till) -> None:
-        """Put an older picture of its card into a till, once all that it has to send is acknowledged.
+        """Put an older picture of its card into a till, and bring its newer slips to the back office.
 
-        What nobody but the card has is gone with a card; that is not what is tried here.
+        What was not acknowledged yet is gone with the card but for the code on the shop's slip.
         """
         if till.name not in self._images:
             await self.image_card(till)
-            return
-        if not await self._is_empty(till):
             return
         made, path = self._images.pop(till.name)
         await till.cut()
@@ -76,6 +76,16 @@ class Restorer:
         shutil.copytree(path, till.pos.data_dir)
         self._world.history.add("old_card", till=till.name, made=round(made, 4))
         till.power_on()
+        await self._rescue(till, made)
+
+    async def _rescue(self, till: Till, since: float) -> None:
+        slips = [one for one in self._world.history.told if one["kind"] == "slip" and one["till"] == till.name]
+        codes = [code for one in slips if one["t"] >= since for code in one["codes"] if code.startswith(RESCUE_CODE)]
+        if codes:
+            file = self._new("codes")
+            file.write_text("\n".join(codes) + "\n", "ascii")
+            await self._world.rescue(file)
+            self._world.history.add("rescue", till=till.name, codes=len(codes))
 
     async def clone_card(self, till: Till) -> None:
         """Copy a till's card; when the till has moved on, start a second till on the copy."""
@@ -116,18 +126,9 @@ class Restorer:
         self._count += 1
         return self._folder / f"{name}-{self._count}"
 
-    async def _is_empty(self, till: Till) -> bool:
-        deadline = time.monotonic() + _EMPTY_WITHIN_S
-        while time.monotonic() < deadline:
-            status = await self._status(till)
-            if status is not None and not (status.outbox.queued or status.outbox.sent):
-                return True
-            await asyncio.sleep(0.05)
-        return False
-
     @staticmethod
     async def _status(till: Till) -> Status | None:
-        deadline = time.monotonic() + _EMPTY_WITHIN_S
+        deadline = time.monotonic() + _UP_WITHIN_S
         while time.monotonic() < deadline:
             if (status := await till.pos.status()) is not None:
                 return status

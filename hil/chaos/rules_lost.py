@@ -15,7 +15,7 @@ _KEEPING: Final = frozenset({"stored", "duplicate"})
 def lost_upwards(case: Case) -> list[Violation]:
     """I8: what till or paper said is saved is at the back office at the end.
 
-    Only what nobody but a card had goes with that card: not printed, not acknowledged.
+    Only what nobody but a card had goes with that card: no whole slip, no ack.
     """
     acks = [event for event in case.by_kind["wire"] if event["type"] == "ack" and event.get("status") in _KEEPING]
     acked = {event["refund_request_id"] for event in acks}
@@ -27,7 +27,9 @@ def lost_upwards(case: Case) -> list[Violation]:
 
 
 def _is_on_its_card_only(case: Case, one: str, seen: list[Seen], acked: set[str]) -> bool:
-    is_known = one in acked or any(sight.what.is_stored or not sight.is_screen for sight in seen)
+    is_known = one in acked or any(
+        sight.what.is_stored or (not sight.is_screen and sight.what.is_whole) for sight in seen
+    )
     return not is_known and case.went_with_a_card(one)
 
 

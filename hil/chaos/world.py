@@ -159,6 +159,19 @@ class World:
         else:
             await self._tool("backup", str(path))
 
+    async def rescue(self, file: Path) -> None:
+        """Bring the codes of slips to the back office; its database may be away for a moment.
+
+        Raises:
+            ProcessFailedError: One was refused.
+        """
+        for _ in range(_STARTS):
+            with contextlib.suppress(ProcessFailedError):
+                await self._tool("rescue", "--by", "robot", str(file))
+                return
+            await asyncio.sleep(0.5)
+        await self._tool("rescue", "--by", "robot", str(file))
+
     async def restore(self, path: Path) -> None:
         """Put a copy back. The back office must not run."""
         if self.postgres is not None:
