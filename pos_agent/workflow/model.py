@@ -132,7 +132,7 @@ class SlipFacts(msgspec.Struct, frozen=True, kw_only=True):
     paused_code: str = ""
 
 
-class Facts(msgspec.Struct, kw_only=True):
+class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is true now, read by views and guards; the controller keeps it.
 
     Attributes:
@@ -168,7 +168,7 @@ class Facts(msgspec.Struct, kw_only=True):
     is_paper_low: bool = False
 
 
-class Input(msgspec.Struct, kw_only=True):
+class Input(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One trigger's data. `key` is never logged: it may be a digit of a PIN."""
 
     facts: Facts

@@ -97,6 +97,7 @@ class Recorder:
         """Remember a trigger that is about to fire; give the step to `after`."""
         state, context = self._machine.state, self._machine.context
         kept = copy(data)
+        kept.pin = _without_number(data.pin)
         kept.facts, kept.draft = copy(data.facts), copy(data.draft)
         kept.key = _redacted(state, context, data.key) if trigger is Trigger.DIGIT else data.key
         step = Step(
@@ -136,6 +137,13 @@ def _redacted(state: State, context: Context, key: str) -> str:
     if state in NUMBER_STATES or len(context.typed) >= _AMOUNT_DIGITS:
         return "0"
     return key
+
+
+def _without_number(pin: ev.PinChecked | None) -> ev.PinChecked | None:
+    """Hide the number of a wrong sign-in: somebody may have typed the PIN in its place."""
+    if pin is None or pin.is_right:
+        return pin
+    return msgspec.structs.replace(pin, operator_no="*" * len(pin.operator_no))
 
 
 def _clean(context: Context) -> Context:

@@ -25,6 +25,7 @@ _WINDOW = 10
 #: Prefixes that fix the scheme, without a date that would make a code ambiguous. Source: payments.md section 3.
 _SCHEMES = {"wechat": ("1399", 18), "alipay": ("2899", 18), "unionpay": ("6299", 19), "ecny": ("0199", 19)}
 _EMVCO_HEAD = "hQVDUFYwMWE"
+INCIDENTS = 2
 _BASE64_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -255,13 +256,22 @@ class Day:
         self.client.broker("up")
         self.client.wait(lambda state: state["daemon"]["is_back_office_present"], "the back office", timeout_s=40)
 
+    def save_incident(self) -> None:
+        """From MENU: have the flight recorder write what it holds."""
+        self.client.keys("FN", "9")
+        self.client.wait_state("SERVICE")
+        self.client.keys("1")
+        self.client.wait_screen("现场记录已存")
+        self.till.to_menu()
+
     def play(self) -> str:
         """Do it all; returns the number of the one request."""
         self.sign_in()
         request_id = self.refund_with_codes_at_every_step()
-        steps: list[Callable[[], None]] = [self.scan_whole_and_split, self.type_codes, self.ask_about_ambiguous]
-        for step in (*steps, self.cut_power_while_typing, self.go_offline):
+        steps: list[Callable[[], None]] = [self.scan_whole_and_split, self.type_codes, self.save_incident]
+        for step in (*steps, self.ask_about_ambiguous, self.cut_power_while_typing, self.go_offline):
             step()
+        self.save_incident()
         self.till.wait_printed()
         self.till.scan_sale("wechat")  # stays open: its draft is on the disk when everything ends
         for slip in self.client.slips():
@@ -286,6 +296,9 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
         exit_code = bench.stop()
     assert exit_code == 0, bench.log_path.read_text("utf-8")[-4000:]
     haystack.add_files(state_dir)
+    for path in state_dir.rglob("incident-*.jsonl"):  # one key a line: joined, as a person would read them
+        steps = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+        haystack.add(f"{path.name}-keys", "".join(step.get("data", {}).get("key", "") for step in steps))
     haystack.add("bench.log", bench.log_path.read_bytes())
     yield Evidence(day.secrets, haystack, refunded["code"], begun["code"], request_id)
 
@@ -298,6 +311,7 @@ def test_search_finds_what_may_be_kept_in_every_kind_of_place(evidence: Evidence
     assert "up/refund" in " ".join(found[evidence.trade_no])
     assert "data/draft" in " ".join(found[evidence.draft_no])
     everywhere = " ".join(set.union(*found.values()))
+    assert sum(name.endswith(".jsonl") and "incidents/" in name for name in evidence.haystack.names) == INCIDENTS
     for place in ("logs/daemon.log", "logs/broker.log", "slip-", "broker/persistence"):
         assert place in everywhere, f"nothing of {place}"
 

@@ -10,6 +10,8 @@ from tests.unit.workflow.rig import WECHAT_ORDER, Till, running, sale
 
 PAY_CODE = "139912345678901234"
 PIN = "2468"
+#: Typed where the operator's number belongs.
+OTHER_PIN = "36091060"
 
 
 async def save(till: Till) -> bytes:
@@ -25,6 +27,7 @@ def differences(data: bytes) -> list[str]:
 
 async def whole_story(till: Till) -> bytes:
     till.lookup.sales[WECHAT_ORDER] = sale()
+    await till.press(*OTHER_PIN, "ENTER", "1", "1", "1", "1", "ENTER", "CANCEL")
     await till.sign_in()
     await till.online()
     await till.put(DeviceStatusChanged(DeviceName.PRINTER, True, "EPTR_REC_EMPTY"))
@@ -61,6 +64,7 @@ async def test_i7_recorder_holds_no_payment_code_and_no_pin() -> None:
         data = await whole_story(till)
     text = data.decode()
     assert PAY_CODE[:8] not in text
+    assert OTHER_PIN not in text
     _, records = read_incident(data)
     keys = "".join(record.data.key for record in records if isinstance(record, Step) and record.trigger == "digit")
     assert PIN not in keys
