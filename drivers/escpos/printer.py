@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from drivers.escpos import extras
 from drivers.escpos.encoder import encode
 from drivers.escpos.job import WATCH_S, Job, raise_unless_ready
 from drivers.escpos.link import PrinterLink
@@ -16,10 +17,12 @@ from drivers.escpos.profile import Profile
 from drivers.escpos.proof import Ladder
 from drivers.escpos.raster import LineRasterizer, can_draw_qr
 from drivers.escpos.status_watch import StatusWatch
+from drivers.escpos.timing import measure
+from drivers.escpos.wear import Wear
 from pos_agent.devices.interfaces import EventSink, PrinterStatus, PrintReport
 from pos_agent.domain.events import DeviceName
 from pos_agent.domain.slip import SlipDocument
-from pos_agent.errors import DeviceError, OfflineError
+from pos_agent.errors import DeviceError, OfflineError, PrinterError
 
 _LOG = logging.getLogger(__name__)
 #: How often a printer that waits for a person is asked again.
@@ -46,6 +49,9 @@ class EscposPrinter:
         self._watch_s = watch_s
         self._counters: Counter[str] = Counter()
         self._identity = ""
+        self._in_use = asyncio.Lock()
+        self._wear = Wear()
+        self._roll_changes = 0
         rasterizer = LineRasterizer(profile)
         self._rasterize = rasterizer.line
         self._rasterize_qr = rasterizer.qr if can_draw_qr() else None
@@ -58,7 +64,11 @@ class EscposPrinter:
     @property
     def counters(self) -> Mapping[str, int]:
         """Return UnifiedPOS statistics."""
-        return {**self._counters, "UnknownStatusByteCount": self._watch.unknown_count}
+        return {
+            **self._counters,
+            "PaperFedMm": round(self._wear.total_mm),
+            "UnknownStatusByteCount": self._watch.unknown_count,
+        }
 
     @property
     def profile_id(self) -> str:
@@ -138,11 +148,52 @@ class EscposPrinter:
             PaperEndError, CoverOpenError, PrinterError: Not ready; nothing was sent.
             OfflineError: Gone before a byte was sent.
         """
-        raise_unless_ready(self.status if self._watch.age_s() < FRESH_S else await self._watch.poll())
-        job = Job(self._link, self._watch, self._profile, self._ladder, on_paused=on_paused, watch_s=self._watch_s)
-        report = await job.run(data)
+        async with self._in_use:
+            raise_unless_ready(self.status if self._watch.age_s() < FRESH_S else await self._watch.poll())
+            job = Job(self._link, self._watch, self._profile, self._ladder, on_paused=on_paused, watch_s=self._watch_s)
+            report = await job.run(data)
+        self._count(data, report)
+        return report
+
+    def _count(self, data: bytes, report: PrintReport) -> None:
+        usage = measure(data[: report.accepted_bytes], self._profile)
+        if self._watch.roll_changes != self._roll_changes:
+            self._roll_changes = self._watch.roll_changes
+            self._wear = self._wear.after_roll_change()
+        self._wear = self._wear.after_slip(usage, usage.duration_s(self._profile))
         self._counters["ReceiptJobCount"] += 1
         self._counters["ReceiptBytesAccepted"] += report.accepted_bytes
+        self._counters["PaperCutCount"] += usage.cuts
         if report.was_interrupted:
             self._counters["ReceiptJobInterruptedCount"] += 1
-        return report
+
+    @property
+    def wear(self) -> Wear:
+        """Return what this printer has done since the daemon started; `drivers.escpos.wear` keeps and forecasts it."""
+        return self._wear
+
+    async def open_drawer(self) -> bool:
+        """Open the cash drawer; False = the profile knows of none. Waits for a slip under way.
+
+        Raises:
+            DeviceError: Not ready, or gone.
+        """
+        return await self._command(extras.open_drawer(self._profile))
+
+    async def beep(self, *, times: int = 1) -> bool:
+        """Sound the buzzer; False = the profile knows of none. Waits for a slip under way.
+
+        Raises:
+            DeviceError: Not ready, or gone.
+        """
+        return await self._command(extras.beep(self._profile, times=times))
+
+    async def _command(self, command: bytes) -> bool:
+        """Send a few bytes between two slips, whole or not at all."""
+        if not command:
+            return False
+        async with self._in_use:
+            raise_unless_ready(await self._watch.poll())
+            if await self._link.write(command) < len(command):
+                raise PrinterError(self.name, "E_BUSY")
+        return True

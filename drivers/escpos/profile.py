@@ -48,6 +48,17 @@ class Tier(StrEnum):
         return list(Tier).index(self)
 
 
+class Buzzer(StrEnum):
+    """How a model sounds.
+
+    NONE: It cannot.
+    ESC_B: ``ESC B n t``, n times t × 100 ms, as printers for China have it.
+    """
+
+    NONE = "none"
+    ESC_B = "esc_b"
+
+
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Facts about one model.
 
@@ -70,6 +81,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         has_dle_eot: ``DLE EOT n`` is answered; never true for an unknown clone, which may print it (field.md 18).
         has_process_id: ``GS ( H`` function 48 is answered when a job is printed; ``confirmed`` needs it.
         has_transmit_status: ``GS r 1`` is answered in its turn; ``processed`` needs it.
+        drawer_pin: Connector pin of the cash drawer, 2 or 5; 0 = no drawer connector.
+        buzzer: See `Buzzer`.
         tier: See `Tier`.
         speed_mm_s: Paper speed for text, rather too low than too high: it is waited for before "clean" is claimed.
         cut_s: Time of one cut.
@@ -96,6 +109,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     has_dle_eot: bool = False
     has_process_id: bool = False
     has_transmit_status: bool = False
+    drawer_pin: int = 0
+    buzzer: Buzzer = Buzzer.NONE
     tier: Tier = Tier.SENT
     speed_mm_s: float = 80
     cut_s: float = 0.5
@@ -149,6 +164,8 @@ def _check(profile: Profile) -> None:
         problem = "speed_mm_s must be positive and chunk_bytes from 64 to 8192"
     elif not 0 <= profile.code_page_number <= 255 or not 0 <= profile.feed_to_knife_lines <= 255:
         problem = "code_page_number and feed_to_knife_lines must fit a byte"
+    elif profile.drawer_pin not in (0, 2, 5):
+        problem = "drawer_pin must be 2, 5, or 0 for none"
     elif profile.text_mode is TextMode.RASTER and not profile.has_raster:
         problem = "text_mode raster needs has_raster"
     if problem:

@@ -36,6 +36,7 @@ class StatusWatch:
         stop_count: How often the printer stopped. Between two looks it may stop and go on again (a cover that is
             knocked open and shut, both reports read at once): whoever claims a clean slip must know.
         stop_code: Why it stopped last.
+        roll_changes: How often paper came back.
     """
 
     def __init__(self, profile: Profile, link: PrinterLink, sink: EventSink, ladder: Ladder) -> None:
@@ -55,6 +56,7 @@ class StatusWatch:
         self.changed = asyncio.Event()
         self.stop_count = 0
         self.stop_code = ""
+        self.roll_changes = 0
 
     @property
     def status(self) -> PrinterStatus:
@@ -175,8 +177,10 @@ class StatusWatch:
         return not self._facts.status(is_open=True).code
 
     def _merge(self, facts: Facts) -> None:
-        was_fine = self._is_fine()
+        was_fine, was_empty = self._is_fine(), self._facts.rec_empty
         self._facts = self._facts.merged(facts)
+        if was_empty and self._facts.rec_empty is False:
+            self.roll_changes += 1
         if was_fine and not self._is_fine():
             self.stop_count += 1
             self.stop_code = self._facts.status(is_open=True).code

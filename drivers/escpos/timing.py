@@ -4,6 +4,8 @@ Knows the commands that the encoder writes; anything else counts as text. An est
 a moment; one that is too short would claim "clean" while the head still runs, so roundings go up.
 """
 
+from typing import NamedTuple
+
 from drivers.escpos.profile import Profile
 
 #: Dots of one text line: 24 high and 6 between. Source: devices.md section 9 (203 dpi, default line spacing).
@@ -13,8 +15,24 @@ KNIFE_MM = 15
 _ESC, _FS, _GS, _LF = 0x1B, 0x1C, 0x1D, 0x0A
 
 
+class Usage(NamedTuple):
+    """What a job takes of a printer."""
+
+    paper_mm: float
+    cuts: int
+
+    def duration_s(self, profile: Profile) -> float:
+        """Return how long the head and the knife are at it."""
+        return self.paper_mm / profile.speed_mm_s + self.cuts * profile.cut_s
+
+
 def estimate_print_s(data: bytes, profile: Profile) -> float:
     """Return the seconds from the first byte to the end of the last cut."""
+    return measure(data, profile).duration_s(profile)
+
+
+def measure(data: bytes, profile: Profile) -> Usage:
+    """Return the paper that a job feeds, and its cuts."""
     dots, cuts, position, height = 0, 0, 0, 1
     while position < len(data):
         byte = data[position]
@@ -28,8 +46,7 @@ def estimate_print_s(data: bytes, profile: Profile) -> float:
             dots, cuts, position = dots + feed, cuts + is_cut, position + length
         else:
             position += 1
-    length_mm = dots / profile.dots_per_mm + cuts * KNIFE_MM
-    return length_mm / profile.speed_mm_s + cuts * profile.cut_s
+    return Usage(dots / profile.dots_per_mm + cuts * KNIFE_MM, cuts)
 
 
 def _command(data: bytes, at: int) -> tuple[int, int, int]:

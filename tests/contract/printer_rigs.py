@@ -6,7 +6,7 @@ from pathlib import Path
 from drivers.escpos.build import build
 from drivers.links import usb_backend
 from hil.simulators import usb_backend as simulated_usb
-from hil.simulators.printer import PrinterSpec, SimPrinter
+from hil.simulators.printer import CLONE_PRINTS, PrinterSpec, SimPrinter
 from pos_agent.devices.interfaces import POSPrinter
 from pos_agent.domain.config import PrinterConfig
 from tests.contract.rigs import PrinterRig
@@ -97,7 +97,7 @@ class ClonePrinterRig(SimPrinterRig):
 
     sheet = "printer-generic-80mm-libusb"
     profile = "generic-80mm"
-    spec = PrinterSpec(nak_when_offline=True, answers=frozenset())
+    spec = PrinterSpec(nak_when_offline=True, answers=frozenset(), prints=CLONE_PRINTS)
 
 
 class NarrowClonePrinterRig(SimPrinterRig):
@@ -105,7 +105,7 @@ class NarrowClonePrinterRig(SimPrinterRig):
 
     sheet = "printer-generic-58mm-libusb"
     profile = "generic-58mm"
-    spec = PrinterSpec(nak_when_offline=True, answers=frozenset(), width_dots=384)
+    spec = PrinterSpec(nak_when_offline=True, answers=frozenset(), prints=CLONE_PRINTS, width_dots=384)
 
 
 class DrawnTextPrinterRig(SimPrinterRig):
@@ -113,7 +113,7 @@ class DrawnTextPrinterRig(SimPrinterRig):
 
     sheet = "printer-raster-80mm-libusb"
     profile = "raster-80mm"
-    spec = PrinterSpec(nak_when_offline=True, answers=frozenset(), is_kanji_default=False)
+    spec = PrinterSpec(nak_when_offline=True, answers=frozenset(), prints=CLONE_PRINTS, is_kanji_default=False)
 
 
 class TcpPrinterRig(SimPrinterRig):

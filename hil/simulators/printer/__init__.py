@@ -2,6 +2,6 @@
 
 from hil.simulators.printer.device import SimPrinter
 from hil.simulators.printer.slip import PrintedCode, Slip
-from hil.simulators.printer.spec import PrinterSpec
+from hil.simulators.printer.spec import CLONE_PRINTS, PrinterSpec
 
-__all__ = ["PrintedCode", "PrinterSpec", "SimPrinter", "Slip"]
+__all__ = ["CLONE_PRINTS", "PrintedCode", "PrinterSpec", "SimPrinter", "Slip"]

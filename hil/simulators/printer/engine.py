@@ -17,7 +17,7 @@ from hil.simulators.printer.paper import Paper
 from hil.simulators.printer.realtime import RealTimeScanner
 from hil.simulators.printer.slip import Slip
 from hil.simulators.printer.spec import PrinterSpec
-from hil.simulators.printer.tokens import Token, Tokenizer
+from hil.simulators.printer.tokens import Token, Tokenizer, TokenKind
 
 _CHUNK_BYTES = 256
 _SHORTEST_SLEEP_S = 0.001
@@ -193,6 +193,8 @@ class PrintEngine:
     async def _execute(self, token: Token) -> None:
         before = self.paper.fed_dots
         self._executed_bytes += len(token.data)
+        if token.name in self.spec.prints:
+            token = Token(TokenKind.TEXT, bytes(byte for byte in token.data if byte >= 0x20))
         effects = self._interpreter.execute(token)
         charged, self._raster_rows_charged = self._raster_rows_charged, 0
         self._charge(max(0, self.paper.fed_dots - before - charged))

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+#: What a cheap clone takes for text.
+CLONE_PRINTS = frozenset({"DLE EOT", "GS a", "GS r", "GS I", "GS ( H"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class PrinterSpec:
@@ -15,6 +18,7 @@ class PrinterSpec:
         is_kanji_default: Starts, and comes back from `ESC @`, in kanji mode, as printers for China do.
         has_four_byte_kanji: Knows the four-byte part of GB18030.
         answers: Which questions get an answer: `asb`, `dle_eot`, `gs_r`, `gs_i`, `gs_h`; a clone answers fewer.
+        prints: Commands, by their tokens' names, that it does not know: their letters come out on paper (field.md 18).
         has_kernel_driver: usblp is bound when the device appears.
         roll_mm, near_end_mm: Length of a new roll, and what is left when the near-end sensor trips.
         head_to_cutter_mm: What was just printed is still that far before the knife.
@@ -35,6 +39,7 @@ class PrinterSpec:
     is_kanji_default: bool = True
     has_four_byte_kanji: bool = True
     answers: frozenset[str] = frozenset({"asb", "dle_eot", "gs_r", "gs_i", "gs_h"})
+    prints: frozenset[str] = frozenset()
     has_kernel_driver: bool = True
     roll_mm: float = 50_000.0
     near_end_mm: float = 2_000.0
