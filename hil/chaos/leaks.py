@@ -17,18 +17,24 @@ def find_secrets(folder: Path, secrets: Sequence[str], *, but: frozenset[str] = 
         secrets: Digits.
         but: Names of files that are left out.
     """
-    if not secrets:
-        return []
-    hidden = [re.escape(form) for one in secrets for form in (one.encode().hex().encode(), *_inside_base64(one))]
-    plain = "|".join(secrets).encode()
-    wanted = re.compile(rb"(?<!\d)(?:%s)(?!\d)|%s" % (plain, b"|".join(hidden)))
+    hidden = [form for one in secrets for form in (one.encode().hex().encode(), *_inside_base64(one))]
+    plain = [one.encode() for one in secrets]
     found = []
     for file in sorted(folder.rglob("*")):
         # A file of a running process may go while we look.
         with contextlib.suppress(FileNotFoundError):
-            if file.is_file() and file.name not in but and wanted.search(file.read_bytes()):
+            if file.is_file() and file.name not in but and _holds(file.read_bytes(), plain, hidden):
                 found.append(str(file.relative_to(folder)))
     return found
+
+
+def _holds(data: bytes, plain: Sequence[bytes], hidden: Sequence[bytes]) -> bool:
+    """Search for each form by itself: over megabytes that is a hundred times as fast as one expression for all."""
+    if not data.strip(b"\0"):
+        return False  # space that a till keeps free for later
+    return any(form in data for form in hidden) or any(
+        one in data and re.search(rb"(?<!\d)%s(?!\d)" % one, data) for one in plain
+    )
 
 
 def _inside_base64(secret: str) -> list[bytes]:
