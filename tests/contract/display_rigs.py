@@ -16,6 +16,8 @@ from tests.contract.rigs import DisplayRig
 class Cd5220DisplayRig(DisplayRig):
     """CD5220 has two lines: of a higher screen it shows the first two."""
 
+    sheet = "display-cd5220"
+
     rows = 2
 
     def __init__(self, folder: Path) -> None:
@@ -42,6 +44,8 @@ class Cd5220DisplayRig(DisplayRig):
 
 class Led8DisplayRig(DisplayRig):
     """A pole shows figures only: it runs the suite of every device, and its own tests instead of the display's."""
+
+    sheet = "display-led8"
 
     def __init__(self, folder: Path, *, has_lamp_command: bool = True) -> None:
         super().__init__()

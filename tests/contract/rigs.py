@@ -157,6 +157,8 @@ class FakeKeypadRig(KeypadRig):
 
 
 class EvdevKeypadRig(KeypadRig):
+    sheet = "keypad-evdev"
+
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.path = folder / "keypad"
@@ -195,6 +197,8 @@ class EvdevKeypadRig(KeypadRig):
 class MatrixKeypadRig(KeypadRig):
     """The serial matrix pad in front of its simulator; it has no function keys."""
 
+    sheet = "keypad-matrix"
+
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.pad = SimMatrixKeypad(folder / "keypad", is_framed=True)
@@ -230,6 +234,8 @@ class FakeDisplayRig(DisplayRig):
 class AnsiDisplayRig(DisplayRig):
     """The ANSI display, read by pyte as an independent terminal."""
 
+    sheet = "display-ansi"
+
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.pty = Pty(folder / "display")
@@ -257,6 +263,8 @@ class AnsiDisplayRig(DisplayRig):
 class FramebufferDisplayRig(DisplayRig):
     """The framebuffer on a plain file, its dots read back by comparing each cell with the glyphs of the font file."""
 
+    sheet = "display-framebuffer"
+
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.path = folder / "fb0"
@@ -275,6 +283,8 @@ class FramebufferDisplayRig(DisplayRig):
 
 class EpsonDisplayRig(DisplayRig):
     """The serial display, read by a few lines that know the manual only."""
+
+    sheet = "display-epson"
 
     def __init__(self, folder: Path) -> None:
         super().__init__()

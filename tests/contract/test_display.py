@@ -1,10 +1,12 @@
 """What every display promises."""
 
 from pos_agent.domain.screen import make_screen
+from tests.contract.conformance import rule
 from tests.contract.rigs import DisplayRig
 from tests.fakes.waiting import until
 
 
+@rule("field.md 12", "Of many screens the newest is shown")
 async def test_display_shows_the_newest_screen(display_rig: DisplayRig) -> None:
     display_rig.plug()
     await display_rig.device.open()
@@ -14,6 +16,7 @@ async def test_display_shows_the_newest_screen(display_rig: DisplayRig) -> None:
     await until(lambda: display_rig.lines() == ["确认退款", "￥49.00", "", ""][: display_rig.rows])
 
 
+@rule("field.md 13", "A screen shown while it is away is drawn when it comes")
 async def test_display_screen_shown_while_closed_is_drawn_on_opening(display_rig: DisplayRig) -> None:
     display_rig.device.show(make_screen(["操作员登录", "", "", "OK"], columns=20, rows=4))
     display_rig.plug()
@@ -22,6 +25,7 @@ async def test_display_screen_shown_while_closed_is_drawn_on_opening(display_rig
     await until(lambda: display_rig.lines() == ["操作员登录", "", "", "OK"][: display_rig.rows])
 
 
+@rule("field.md 13", "Plugged in again, it shows the newest screen")
 async def test_display_plugged_in_again_shows_the_screen_again(display_rig: DisplayRig) -> None:
     display_rig.plug()
     await display_rig.device.open()
@@ -36,6 +40,7 @@ async def test_display_plugged_in_again_shows_the_screen_again(display_rig: Disp
     await until(lambda: display_rig.lines()[0] == "已提交")
 
 
+@rule("design.md D21", "A screen of another size is clipped, never a Han character in half")
 async def test_display_screen_of_another_size_is_clipped(display_rig: DisplayRig) -> None:
     display_rig.plug()
     await display_rig.device.open()
@@ -45,6 +50,7 @@ async def test_display_screen_of_another_size_is_clipped(display_rig: DisplayRig
     assert display_rig.device.size == (20, display_rig.rows)
 
 
+@rule("screens.md 3", "A beep changes no cell")
 async def test_display_beep_never_changes_the_screen(display_rig: DisplayRig) -> None:
     display_rig.device.beep()
     display_rig.plug()

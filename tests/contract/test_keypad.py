@@ -1,10 +1,12 @@
 """What every keypad promises."""
 
 from pos_agent.domain.events import KeyPressed
+from tests.contract.conformance import rule
 from tests.contract.rigs import KeypadRig
 from tests.fakes.waiting import until
 
 
+@rule("devices.md 5", "Every key of the pad arrives once, in order")
 async def test_keypad_gives_keys_in_order_with_rising_times(keypad_rig: KeypadRig) -> None:
     keypad_rig.plug()
     await keypad_rig.device.open()

@@ -20,12 +20,24 @@ from hil.simulators.keypad import SimKeypad
 from pos_agent.domain.config import KeypadConfig
 from pos_agent.domain.events import DeviceName, DeviceStatusChanged, Event, Key, KeyPressed
 from pos_agent.errors import OfflineError
+from tests.contract.conformance import rule
 from tests.contract.rigs import KEYMAP, EvdevKeypadRig
 from tests.fakes.waiting import until
 
 STUCK = DeviceStatusChanged(DeviceName.KEYPAD, is_online=True, code="stuck_key")
 FINE = DeviceStatusChanged(DeviceName.KEYPAD, is_online=True, code="")
 KP1, KP2 = KEY_CODES["KEY_KP1"], KEY_CODES["KEY_KP2"]
+
+
+class _Sheet:
+    """Where the outcome of this file's rules is written."""
+
+    sheet = "keypad-evdev"
+
+
+@pytest.fixture(autouse=True)
+def on_sheet() -> _Sheet:
+    return _Sheet()
 
 
 class Pad:
@@ -56,6 +68,7 @@ def _event(kind: int, code: int, value: int, *, at_ms: int = 0) -> bytes:
     return struct.pack("@llHHi", 1 + at_ms // 1000, at_ms % 1000 * 1000, kind, code, value)
 
 
+@rule("field.md 17", "A stuck key enters once, is said until it is free, and the other keys go on working")
 async def test_keypad_stuck_key_is_one_press_and_is_said_until_it_is_free(
     pad: Pad, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,6 +93,7 @@ async def test_keypad_key_held_for_a_while_is_not_stuck(pad: Pad, monkeypatch: p
     await until(lambda: pad.device._held_timer is None)  # no timer while no key is down: an idle till sleeps
 
 
+@rule("field.md 17", "SYN_DROPPED: discard up to SYN_REPORT, ask EVIOCGKEY; a press is never made up")
 async def test_keypad_dropped_events_press_nothing_and_the_state_is_read_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +148,7 @@ def test_keys_down_reads_the_bits_of_eviocgkey_and_a_fifo_has_none(
     assert evdev_port.keys_down(7) == {KP1, KEY_CODES["KEY_KPENTER"]}
 
 
+@rule("field.md 17", "No debounce: bounce is counted, and two KP0 a few ms apart are the 00 key")
 def test_keypad_worn_contact_is_counted_and_the_double_zero_key_is_not() -> None:
     """field.md 17: no software debounce; bounce is only reported, and two KP0 a few ms apart are the 00 key."""
     decoder = EvdevDecoder()
@@ -145,6 +160,7 @@ def test_keypad_worn_contact_is_counted_and_the_double_zero_key_is_not() -> None
     assert decoder.bounce_count == 1
 
 
+@rule("field.md 10", "Both nodes of a pad are one keypad; the one that goes takes it with it")
 async def test_keypad_with_two_nodes_is_one_keypad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """field.md 10: keys of either node count, and a node that goes takes the keypad with it."""
     first, second = EvdevKeypadRig(tmp_path), SimKeypad(tmp_path / "second")
@@ -165,6 +181,7 @@ async def test_keypad_with_two_nodes_is_one_keypad(tmp_path: Path, monkeypatch: 
     first.unplug()
 
 
+@rule("field.md 10", "A pad that can be grabbed only in part is not taken")
 async def test_keypad_whose_second_node_cannot_be_opened_holds_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,6 +195,7 @@ async def test_keypad_whose_second_node_cannot_be_opened_holds_none(
     rig.unplug()
 
 
+@rule("field.md 17", "Grabbed only with all keys up; then NumLock is lit")
 def test_keypad_is_grabbed_with_all_keys_up_and_numlock_lit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """field.md 17: grab only when EVIOCGKEY shows all keys up; then EV_LED/LED_NUML = 1, after each plugging in."""
     node = tmp_path / "event3"

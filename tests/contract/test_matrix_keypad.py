@@ -9,6 +9,7 @@ import pytest_asyncio
 from drivers.keypad.keymap import Keymap, KeySpec, load_keymap
 from pos_agent.domain.events import Key, KeyPressed
 from pos_agent.errors import ConfigValueError
+from tests.contract.conformance import rule
 from tests.contract.rigs import KEYMAP, MatrixKeypadRig
 from tests.fakes.waiting import until
 
@@ -27,6 +28,7 @@ def _keys(rig: MatrixKeypadRig) -> list[Key]:
     return [event.key for event in rig.events if isinstance(event, KeyPressed)]
 
 
+@rule("devices.md 5", "One character a key, also between STX and ETX, means what the key map says")
 async def test_matrix_keypad_keys_mean_what_the_map_says(rig: MatrixKeypadRig) -> None:
     await rig.pad.press(["1", "2", "DOT", "ENTER", "CANCEL"])
     await until(lambda: len(_keys(rig)) == 5)
@@ -34,12 +36,14 @@ async def test_matrix_keypad_keys_mean_what_the_map_says(rig: MatrixKeypadRig) -
     assert rig.device.counters["KeyPressedCount"] == 5
 
 
+@rule("devices.md 5", "A character that is no key is counted and enters nothing")
 async def test_matrix_keypad_character_that_is_no_key_is_counted(rig: MatrixKeypadRig) -> None:
     await rig.pad.send(b"x\xff5")
     await until(lambda: _keys(rig) == [Key.KEY_5])
     assert rig.device.counters["UnknownKeyCount"] == 2
 
 
+@rule("field.md 10", "A scanner on the port of the keypad types nothing")
 async def test_matrix_keypad_flood_from_another_device_presses_nothing(rig: MatrixKeypadRig) -> None:
     """A scanner on the keypad's port must not type an amount."""
     await rig.pad.send(b"1" * 60)

@@ -17,6 +17,7 @@ from drivers.links.opener import Opener
 from pos_agent.domain.events import DeviceName
 from pos_agent.domain.screen import Screen, cell_width, make_screen
 from pos_agent.errors import ConfigValueError, FailureError, NoHardwareError, OfflineError
+from tests.contract.conformance import rule
 from tests.fakes.waiting import until
 
 #: Debian's fonts-unifont: the outlines of the release that the bundled dots were copied from.
@@ -27,6 +28,17 @@ CONFIRM_ZH = ["退款  4 提交", "-" * 40, "", "        退款  ￥128.00  全�
 CONFIRM_EN = ["Refund  4 submit", "-" * 40, "", "        REFUND  CNY128.00  full", "", "", "",
               "  To      WeChat, the paying account", "  Order   .. 2089 0789 0   2026-11-20",
               "  Reason  Changed mind", "-" * 40, "OK=submit (once)  CLR=back  ESC=drop"]  # fmt: skip
+
+
+class _Sheet:
+    """Where the outcome of this file's rules is written."""
+
+    sheet = "display-framebuffer"
+
+
+@pytest.fixture(autouse=True)
+def on_sheet() -> _Sheet:
+    return _Sheet()
 
 
 def _screen(*lines: str) -> Screen:
@@ -86,6 +98,7 @@ def _by_pillow(lines: list[str], *, cell: tuple[int, int], picture: tuple[int, i
         ("320x192x16", (8, 16)),
     ],
 )
+@rule("field.md 1", "Chinese and English screens are dot by dot what Pillow draws of the same font")
 async def test_framebuffer_shows_what_pillow_draws(
     lines: list[str], geometry: str, cell: tuple[int, int], tmp_path: Path
 ) -> None:
@@ -96,6 +109,7 @@ async def test_framebuffer_shows_what_pillow_draws(
 
 @pytest.mark.parametrize("rotate", [90, 180, 270])
 @pytest.mark.parametrize("bits", [16, 32])
+@rule("field.md 1", "Rotated by 90, 180 or 270 degrees it is the same picture")
 async def test_framebuffer_rotated_is_the_same_picture_turned(rotate: int, bits: int, tmp_path: Path) -> None:
     panel = f"400x640x{bits}" if rotate in (90, 270) else f"640x400x{bits}"
     shown = await _shown(tmp_path / "fb0", panel, CONFIRM_ZH, rotate=rotate)
@@ -104,6 +118,7 @@ async def test_framebuffer_rotated_is_the_same_picture_turned(rotate: int, bits:
 
 
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+@rule("field.md 12", "The first change goes out at once; only changed cells are written")
 async def test_framebuffer_one_digit_more_changes_that_cell_only(rotate: int, tmp_path: Path) -> None:
     geometry = "800x800x16"
     before = await _shown(tmp_path / "fb0", geometry, ["", "Amount: 3_"], rotate=rotate)
@@ -144,6 +159,7 @@ async def test_framebuffer_opening_blacks_out_what_the_console_left(
     assert display.size == (40, 12)
 
 
+@rule("field.md 1", "fb0 that goes is a device state, noticed without polling")
 async def test_framebuffer_pulled_away_is_lost_without_being_asked(display: FramebufferDisplay, tmp_path: Path) -> None:
     (tmp_path / "fb0").unlink()
     error = await display.wait_lost()
@@ -154,6 +170,7 @@ async def test_framebuffer_pulled_away_is_lost_without_being_asked(display: Fram
         await display.open()
 
 
+@rule("field.md 1", "fb0 that comes late is opened and drawn")
 async def test_framebuffer_that_comes_late_is_opened_and_drawn(tmp_path: Path) -> None:
     display = _display(tmp_path / "fb0", "640x480x16")
     (tmp_path / "fb0").unlink()
@@ -177,6 +194,7 @@ async def test_framebuffer_write_that_fails_is_a_lost_device(
     assert isinstance(await display.wait_lost(), OfflineError)
 
 
+@rule("field.md 1", "Another mode set under us is noticed before the next change")
 async def test_framebuffer_with_another_mode_is_lost_and_fits_the_new_one(
     display: FramebufferDisplay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,6 +243,7 @@ class _Kernel:
         return 0
 
 
+@rule("field.md 2", "Geometry, stride and panning from the ioctls; KD_GRAPHICS while open, KD_TEXT given back")
 async def test_framebuffer_node_says_its_geometry_and_takes_the_console(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,6 +271,7 @@ async def test_framebuffer_node_says_its_geometry_and_takes_the_console(
     assert max(offset % 1312 for offset in ink) < 4 * 16 * 2
 
 
+@rule("field.md 2", "Without the right to the console the menu is drawn all the same, and it is said")
 async def test_framebuffer_console_that_may_not_be_taken_is_said_and_the_menu_is_drawn(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
