@@ -41,6 +41,6 @@ class KernelConsoleDialect(AnsiDialect):
             # The notice may have covered cells that the difference does not name: write the whole screen.
             return super().paint([Run(row, 0, line) for row, line in enumerate(lines)], lines)
         width = cell_width(lines[0])
-        notice = ("No Chinese on this console.", "Language: FN 4, or set", "another display driver.")
+        notice = ("No Chinese on this console.", "Language: FN 4, or use", "driver = framebuffer.")
         shown = [text[:width].ljust(width) for text in (notice + ("",) * len(lines))[: len(lines)]]
         return super().paint([Run(row, 0, text) for row, text in enumerate(shown)], lines)
