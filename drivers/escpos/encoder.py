@@ -224,6 +224,7 @@ class _Encoder:
         for body in (b"1A2\x00", b"1C" + bytes([min(max(block.module_dots, 1), 16)]), b"1E1", data, b"1Q0"):
             self._out += GS + b"(k" + len(body).to_bytes(2, "little") + body
         if block.caption:
+            self._feed(1)  # the quiet zone: 4 modules, ISO/IEC 18004:2015 section 5.3.8
             self._block(Text(block.caption, align=Align.CENTER))
 
     def _drawn_qr(self, block: QrCode) -> None:

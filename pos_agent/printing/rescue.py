@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pos_agent.domain.refund import RefundRequest
-from pos_agent.domain.slip import Cut, QrCode, SlipDocument, SlipKind
+from pos_agent.domain.slip import Cut, Feed, QrCode, SlipDocument, SlipKind
 from pos_agent.printing import wording
 from pos_agent.protocol import rescue
 from pos_agent.protocol.ed25519 import PrivateKey
@@ -42,4 +42,4 @@ def _with_code(slip: SlipDocument, text: str) -> SlipDocument:
     dots = 4 if len(text) <= _MOST_AT_4_DOTS else 3
     code = QrCode(text, module_dots=dots, is_optional=True, caption=wording.RESCUE)
     end = len(slip.blocks) - 1 if slip.blocks and isinstance(slip.blocks[-1], Cut) else len(slip.blocks)
-    return msgspec.structs.replace(slip, blocks=(*slip.blocks[:end], code, *slip.blocks[end:]))
+    return msgspec.structs.replace(slip, blocks=(*slip.blocks[:end], Feed(1), code, *slip.blocks[end:]))

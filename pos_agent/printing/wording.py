@@ -73,7 +73,7 @@ CUSTOMER_COPY = "顾客存根 CUSTOMER COPY"
 SAVED = ("申请已保存 待上传", "REQUEST SAVED, NOT YET SENT")
 NOT_PROOF = ("非到账凭证,审核通过后原路退回", "NOT A PROOF OF PAYMENT. Paid back the original way after review.")
 #: Below the code that the back office can take a request from if the till cannot send it any more.
-RESCUE = "终端损坏时凭此码补录 FOR RECOVERY BY THE BACK OFFICE"
+RESCUE = "终端损坏补录码 RECOVERY CODE"
 COMPLAINT_LINE = "消费者投诉 Complaints 12315"
 #: Source: 中华人民共和国消费者权益保护法 (2013), articles 24, 25 and 26; payments.md section 5.
 LAW_LINES = (

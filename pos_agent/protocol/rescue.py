@@ -1,9 +1,9 @@
 """The signed request as text for a QR code: what a slip keeps when its till's card dies before the ack. Pure.
 
 ``PR1.`` + base64url of ``msgpack [kid, terminal_id, body, signature]``, where body is ``msgpack [rev, …]`` with the
-fields of the request in the order of `pos_agent.domain.refund.RefundRequest`, numbers and hashes as bytes. Signed is
-the pre-authentication encoding of `TYPE` and body, by the terminal's device key, as in the envelope. A request that
-would not come back from its text exactly as it was gets no text (trust.md 8).
+fields of the request in the order of `FIELDS`, numbers and hashes as bytes. Signed is the pre-authentication encoding
+of `TYPE` and body, by the terminal's device key, as in the envelope. A request that would not come back from its text
+exactly as it was gets no text (trust.md 8).
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -24,7 +24,36 @@ PREFIX: Final = "PR1."
 #: What a QR code of version 25 holds at error correction M; with modules of 3 dots it is 375 dots wide with its margin.
 #: Source: ISO/IEC 18004:2015 table 7.
 MAX_CHARS: Final = 997
-_FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(RefundRequest))
+#: Places of the request's fields in the body, for ever: slips are kept for years. New ones go to the end.
+FIELDS: Final = (
+    "refund_request_id",
+    "terminal_id",
+    "merchant_id",
+    "operator_no",
+    "created_at",
+    "is_clock_trusted",
+    "boot_id",
+    "entry",
+    "original_reference",
+    "reference_tail",
+    "channel",
+    "refund_type",
+    "amount_minor",
+    "currency",
+    "reason_code",
+    "policy_version",
+    "seq",
+    "sale_id",
+    "acquirer_id",
+    "paid_minor",
+    "supervisor_no",
+    "note",
+    "flags",
+    "is_training",
+    "previous_request_id",
+    "audit_head",
+    "lines",
+)
 
 
 class _Sealed(msgspec.Struct, frozen=True, array_like=True):
@@ -96,7 +125,7 @@ def _open(text: str) -> _Sealed:
 
 def _pack(message: RefundRequestMessage) -> bytes:
     fields: dict[str, Any] = msgspec.to_builtins(message.request, builtin_types=(bytes,))
-    values = [_short(name, fields.get(name)) for name in _FIELDS]
+    values = [_short(name, fields.get(name)) for name in FIELDS]
     while values and values[-1] is None:
         values.pop()
     return msgspec.msgpack.encode([message.rev, *values])
@@ -105,7 +134,7 @@ def _pack(message: RefundRequestMessage) -> bytes:
 def _unpack(body: bytes) -> RefundRequestMessage:
     try:
         rev, *values = msgspec.msgpack.decode(body, type=list[Any])
-        fields = {name: _long(name, value) for name, value in zip(_FIELDS, values, strict=False) if value is not None}
+        fields = {name: _long(name, value) for name, value in zip(FIELDS, values, strict=False) if value is not None}
         request = msgspec.convert(fields, RefundRequest)
         return RefundRequestMessage(terminal_id=request.terminal_id, request=request, rev=msgspec.convert(rev, int))
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError, ValueError, OverflowError) as error:

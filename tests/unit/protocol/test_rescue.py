@@ -23,6 +23,14 @@ from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.messages import RefundRequestMessage
 
 KEY = PrivateKey.generate()
+#: The code of `_message()` by the key of the bytes 0 … 31, as this format was first released.
+GOLDEN = (
+    "PR1.lKJkMal0LXNob3AtMDHE-9wAGwHECgIT7aa27Nc_CsWpdC1zaG9wLTAxok0xojAxuzIwMjYtMTEtMjNUMDQ6MDU6MDYuNzg5"
+    "MDEyWsPEEA6MSi6TtUtSnFcKGyw9Tl-nc2Nhbm5lZIKka2luZLFtZXJjaGFudF9vcmRlcl9ub6V2YWx1Zb84MjAyNjExMjIxODMy"
+    "MDAwMDAwMDAwMDAwMDAwMDAxpjAwMDAwMaZ3ZWNoYXSkZnVsbM0yAKNDTlmjUjAxpzIwMjYtMDHNEmeocy0wMDAwMDGpc2ltdWxh"
+    "dGVkzTIAwMDAwMDEIKurq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urxECrn-COQiUUNB25zfUeb6dbK4NIojzfTHnc0U3L"
+    "KQPV-hFOFDcZk5fG7ZHXluNMbHoV7V-eew2GnMWGN2XaYMAK"
+)
 KEYS = {"d1": KEY.public_key()}
 
 
@@ -103,6 +111,17 @@ def test_rescue_text_that_no_printable_code_holds_is_not_made() -> None:
 def test_rescue_text_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(RemoteProtocolError):
         rescue.read(text, keys=KEYS)
+
+
+def test_rescue_text_of_slips_in_drawers_stays_readable() -> None:
+    key = PrivateKey(bytes(range(32)))
+    assert rescue.read(GOLDEN, keys={"d1": key.public_key()}) == _message()
+    assert rescue.write(_message(), kid="d1", key=key) == GOLDEN
+
+
+def test_rescue_text_has_a_place_for_every_field_of_a_request() -> None:
+    """A new field goes to the end of `FIELDS`, or it would be lost, and the slip would get no code."""
+    assert set(rescue.FIELDS) == {field.name for field in msgspec.structs.fields(RefundRequest)}
 
 
 def test_rescue_text_of_a_foreign_key_or_unknown_kid_is_refused() -> None:
