@@ -14,12 +14,14 @@ from typing import Any, TypeVar
 
 from drivers.links.usb_backend import check_override, load_backend
 from drivers.links.usb_device import UsbAddress, UsbDevice, open_usb_device
-from pos_agent.errors import DeviceError, NoHardwareError, OfflineError
+from pos_agent.errors import DeviceError, DeviceTimeoutError, NoHardwareError, OfflineError
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 IDLE_POLL_S = 2.0
 IDLE_READ_MS = 20
+#: Opening is a few control transfers; a wedged device needs 5 s for one (field.md 14).
+OPEN_TIMEOUT_S = 3.0
 #: `close` returns within this time; a worker stuck in the kernel is left behind (it is a daemon thread).
 CLOSE_TIMEOUT_S = 1.5
 _DEVICE = "printer"
@@ -57,6 +59,7 @@ class UsbBulkLink:
         self._idle_poll_s = IDLE_POLL_S if idle_poll_s is None else idle_poll_s
         self._worker: _Worker | None = None
         self._identity = ""
+        self._stuck: _Worker | None = None
 
     @property
     def is_open(self) -> bool:
@@ -78,13 +81,20 @@ class UsbBulkLink:
 
         Raises:
             DeviceError: See `drivers.links.usb_device.open_usb_device`.
+            DeviceTimeoutError: The kernel does not come back, now or from an earlier opening or closing.
             ConfigValueError: The backend that the environment names does not exist.
         """
         await self.close()
+        if self._stuck is not None and not self._stuck.has_ended:
+            raise DeviceTimeoutError(_DEVICE, "stuck in an earlier attempt")
         worker = _Worker(asyncio.get_running_loop(), self._on_idle, self._idle_poll_s)
         self._worker = worker
         try:
-            await worker.start(self._open_device)
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                await worker.start(self._open_device)
+        except TimeoutError as error:
+            await self.close()
+            raise DeviceTimeoutError(_DEVICE, f"did not open within {OPEN_TIMEOUT_S:g} s") from error
         except BaseException:
             await self.close()
             raise
@@ -94,6 +104,7 @@ class UsbBulkLink:
         worker, self._worker = self._worker, None
         if worker is not None:
             await worker.stop(CLOSE_TIMEOUT_S)
+            self._stuck = None if worker.has_ended else worker
 
     async def wait_lost(self) -> DeviceError:
         """Return when the open device has gone away."""
@@ -157,6 +168,11 @@ class _Worker:
         self._thread = threading.Thread(target=self._run, args=(opener, opened), name="usb-printer", daemon=True)
         self._thread.start()
         await opened
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether the thread has let go of the device."""
+        return self._stopped.done()
 
     async def stop(self, timeout_s: float) -> None:
         """End the thread; give up waiting after `timeout_s`."""
