@@ -16,18 +16,28 @@ from tests.bench.measure import median
 IMPORTS = "import asyncio, ssl, sqlite3, paho.mqtt.client, serial, msgspec"
 
 
-#: Open, read, write: nothing else. A process of its own, as the daemon is one.
+#: What any program with one event loop and one inbox does for a byte (D1): no decoding, no state, no screen. With
+#: ``thread`` it also asks another thread, as the journal is asked before a scanned number is judged (D14).
 _ECHO = """
-import os, sys
+import asyncio, os, sys
 source, target = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY), os.open(sys.argv[2], os.O_RDWR | os.O_NOCTTY)
-os.write(target, b"!")
-while True:
-    os.write(target, os.read(source, 4096))
+async def main():
+    inbox, loop = asyncio.Queue(), asyncio.get_running_loop()
+    loop.add_reader(source, lambda: inbox.put_nowait(os.read(source, 4096)))
+    if sys.argv[3] == "thread":
+        await loop.run_in_executor(None, bytes)
+    os.write(target, b"!")
+    while True:
+        data = await inbox.get()
+        if sys.argv[3] == "thread":
+            await loop.run_in_executor(None, bytes)
+        os.write(target, data)
+asyncio.run(main())
 """
 
 
-def echo_times(count: int, size_bytes: int, pace_s: float) -> list[float]:
-    """Return seconds from pty to pty through a process that opens, reads and writes: no decoding, no screen.
+def echo_times(count: int, size_bytes: int, pace_s: float, *, asks_thread: bool = False) -> list[float]:
+    """Return seconds from pty to pty through an event loop and its inbox, see ADR 0018.
 
     The pace matters: a processor that has slept for a while wakes three times more slowly than a busy one.
     """
@@ -35,7 +45,8 @@ def echo_times(count: int, size_bytes: int, pace_s: float) -> list[float]:
     out_master, out_slave = os.openpty()
     for fd in (in_slave, out_slave):
         tty.setraw(fd)
-    command = [sys.executable, "-c", _ECHO, os.ttyname(in_slave), os.ttyname(out_slave)]
+    kind = "thread" if asks_thread else "loop"
+    command = [sys.executable, "-c", _ECHO, os.ttyname(in_slave), os.ttyname(out_slave), kind]
     times = []
     with subprocess.Popen(command) as process:
         try:
@@ -54,20 +65,34 @@ def echo_times(count: int, size_bytes: int, pace_s: float) -> list[float]:
     return times
 
 
+class WalFloor:
+    """One-row commits, WAL, synchronous=FULL: what a durable fact costs at least."""
+
+    def __init__(self, folder: Path) -> None:
+        connection = sqlite3.connect(Path(tempfile.mkdtemp(dir=folder)) / "floor.db", isolation_level=None)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, doc BLOB)")
+        self._connection = connection
+
+    def commit(self) -> float:
+        """Return the seconds of one commit."""
+        started = time.perf_counter()
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute("INSERT INTO t (doc) VALUES (?)", (b"x" * 462,))
+        self._connection.execute("COMMIT")
+        return time.perf_counter() - started
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
 def wal_commit_times(folder: Path, count: int) -> list[float]:
     """Return seconds of one-row commits, WAL, synchronous=FULL."""
-    connection = sqlite3.connect(Path(tempfile.mkdtemp(dir=folder)) / "floor.db", isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, doc BLOB)")
-    times = []
-    for _ in range(count):
-        started = time.perf_counter()
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("INSERT INTO t (doc) VALUES (?)", (b"x" * 462,))
-        connection.execute("COMMIT")
-        times.append(time.perf_counter() - started)
-    connection.close()
+    floor = WalFloor(folder)
+    times = [floor.commit() for _ in range(count)]
+    floor.close()
     return times
 
 
