@@ -59,3 +59,12 @@ def test_words_exist_for_every_state() -> None:
 
 def test_text_of_an_unknown_key_is_shown_not_raised() -> None:
     assert text("flag.brand_new", "en") == "brand_new"
+
+
+def test_words_exist_for_every_alarm_that_the_back_office_raises() -> None:
+    package = Path(web.__file__).parents[1]
+    calls = re.findall(
+        r"alarm\(\s*session,[^,]+,\s*\"([a-z_]+)\"", "".join(p.read_text() for p in package.rglob("*.py"))
+    )
+    assert {"review_overdue", "token_lost", "id_conflict"} <= set(calls)
+    assert {f"alarm.{name}" for name in calls} <= set(WORDS)
