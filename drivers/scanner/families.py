@@ -29,7 +29,12 @@ def make_protocol(config: ScannerConfig) -> ScanProtocol:
 
 
 def _framer(config: ScannerConfig) -> ScanFramer:
-    return ScanFramer(ends_at_suffix=config.suffix != "idle", idle_gap_s=config.idle_gap_ms / 1000)
+    return ScanFramer(
+        ends_at_suffix=config.suffix != "idle",
+        idle_gap_s=config.idle_gap_ms / 1000,
+        ends_at_tab=config.suffix == "tab",
+        prefix=config.prefix,
+    )
 
 
 def _ack_nak(config: ScannerConfig) -> ScanProtocol:

@@ -29,7 +29,9 @@ _MAX_HEAD_BYTES = 32
 
 _STX = 0x02
 _TERMINATORS = re.compile(rb"[\r\n\x00\x03]")
-#: TAB is a factory suffix too, but may also stand inside data: it is taken off the end and ends nothing.
+#: TAB is a factory suffix too, but may also stand inside data: unless the configuration names it as the suffix, it is
+#: taken off the end and ends nothing.
+_TAB_TERMINATORS = re.compile(rb"[\t\r\n\x00\x03]")
 _SUFFIXES = b"\t\r\n\x00\x03"
 # Code characters of ISO/IEC 15424; the modifier is one character.
 _AIM = re.compile(r"\][A-IK-UX-Zdepz][0-9A-Za-z]")
@@ -78,12 +80,22 @@ class ScanFramer:
         ends_at_suffix: False for scanners without suffix whose data may hold CR and LF: only silence ends a frame.
         idle_gap_s: Silence that ends a frame without suffix.
         max_bytes: Longer is noise, skipped up to the next end of a frame.
+        ends_at_tab: TAB is the suffix.
+        prefix: What this scanner is set to send first; taken off where it stands.
     """
 
     def __init__(
-        self, *, ends_at_suffix: bool = True, idle_gap_s: float = 0.05, max_bytes: int = MAX_FRAME_BYTES
+        self,
+        *,
+        ends_at_suffix: bool = True,
+        idle_gap_s: float = 0.05,
+        max_bytes: int = MAX_FRAME_BYTES,
+        ends_at_tab: bool = False,
+        prefix: str = "",
     ) -> None:
         self._ends_at_suffix = ends_at_suffix
+        self._terminators = _TAB_TERMINATORS if ends_at_tab else _TERMINATORS
+        self._prefix = prefix.encode()
         self._idle_gap_s = idle_gap_s
         self._max_bytes = max_bytes
         self._has_suffix = False
@@ -118,7 +130,7 @@ class ScanFramer:
             return self._append(data)
         found: list[Frame | Garbled] = []
         start = 0
-        for match in _TERMINATORS.finditer(data):
+        for match in self._terminators.finditer(data):
             found += self._append(data[start : match.start()])
             found += self._terminate()
             start = match.end()
@@ -134,7 +146,7 @@ class ScanFramer:
             return []
         if not self._has_suffix:
             self._ends_by_silence = True
-            return [parse_frame(data)]
+            return [self._parse(data)]
         self._cut_off_in_a_row += 1
         if self._cut_off_in_a_row >= _RELEARN_AFTER:
             self._has_suffix = False
@@ -170,12 +182,15 @@ class ScanFramer:
         data = self._take().rstrip(_SUFFIXES)
         if not data:  # CRLF, a lone suffix
             return []
-        frame = parse_frame(data)
+        frame = self._parse(data)
         if isinstance(frame, Frame):
             self._has_suffix = True
             self._ends_by_silence = False
             self._cut_off_in_a_row = 0
         return [frame]
+
+    def _parse(self, data: bytes) -> Frame | Garbled:
+        return parse_frame(data.removeprefix(self._prefix))
 
     def _take(self) -> bytes:
         data = bytes(self._buffer)

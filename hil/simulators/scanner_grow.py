@@ -22,6 +22,7 @@ class SimGrowScanner:
     Attributes:
         zones: Settings now; `saved` those that survive the power.
         is_mute: It answers nothing (pulled off its pins).
+        is_read_only: It says that it wrote and did not.
         heartbeat_count: Heartbeats that arrived.
         bad_frame_count: Frames with a wrong CRC.
         triggered_count: Scans that the host asked for.
@@ -30,7 +31,7 @@ class SimGrowScanner:
     def __init__(self, path: Path) -> None:
         self.zones: dict[int, int] = {0x0000: 0xD6, _TAIL: 0x00, _BAUD: 0x39, _BAUD + 1: 0x01}
         self.saved = dict(self.zones)
-        self.is_mute = False
+        self.is_mute = self.is_read_only = False
         self.heartbeat_count = self.bad_frame_count = self.triggered_count = 0
         self._port = SerialPort(path, on_data=self._receive)
         self._buffer = bytearray()
@@ -83,7 +84,7 @@ class SimGrowScanner:
         elif kind == _READ:
             self._reply(bytes(self.zones.get(address + number, 0) for number in range(data[0])))
         elif kind == _WRITE:
-            for number, byte in enumerate(data):
+            for number, byte in enumerate(b"" if self.is_read_only else data):
                 self.zones[address + number] = byte
             self.triggered_count += address == _TRIGGER and data[0] & 1
             self._reply(b"\x00")

@@ -79,7 +79,9 @@ class ScannerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         baud: Ignored by USB CDC scanners.
         protocol: ``plain`` (text and a suffix), ``ack_nak`` (the same, acknowledged), ``ssi`` (Zebra SSI packets) or
             ``grow`` (Grow GM65 and GM8xx with heartbeat).
-        suffix: ``any`` (CR, LF, CRLF, NUL, ETX end a frame) or ``idle`` (only silence does).
+        prefix: What the scanner is set to send before each code, such as ``A``; taken off. STX and AIM identifiers are
+            known without being named.
+        suffix: ``any`` (CR, LF, CRLF, NUL, ETX end a frame), ``tab`` (these and TAB) or ``idle`` (only silence does).
         idle_gap_ms: Silence that ends a frame without suffix.
         reread_window_ms: The same data again within this time is dropped and counted.
     """
@@ -87,6 +89,7 @@ class ScannerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     path: str = ""
     baud: int = 9600
     protocol: str = "plain"
+    prefix: str = ""
     suffix: str = "any"
     idle_gap_ms: int = 50
     reread_window_ms: int = 700

@@ -19,6 +19,7 @@ _WHOLE: Final = tuple((scheme, re.compile(shape, re.ASCII)) for scheme, shape in
 _ANYWHERE: Final = re.compile("|".join(shape for _, shape in _SHAPES), re.ASCII)
 #: What every payment code of digits begins with.
 _HEAD: Final = re.compile(r"1[0-5]|2[5-9]|30|62|01", re.ASCII)
+_FIRST_DIGITS: Final = "01236"
 _DIGITS: Final = re.compile(r"[0-9]+")
 #: The longest (Alipay) and the shortest payment code.
 _MAX_DIGITS: Final = 24
@@ -95,6 +96,8 @@ def may_be_cut_off(text: str) -> bool:
     """Return whether `text` may be the head of a payment code whose rest is still on its way."""
     bare = plain(text)
     digits = "".join(_DIGITS.findall(bare))
+    if len(digits) == 1:
+        return digits in _FIRST_DIGITS
     if len(digits) > _MAX_HEAD_DIGITS or _HEAD.match(digits) is None:
         return False
     return not any(shape.fullmatch(digits) for _, shape in _WHOLE)

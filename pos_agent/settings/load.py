@@ -207,8 +207,8 @@ def _check_scanner(config: Config, fail: Any) -> None:
     scanner = config.devices.scanner
     if scanner.protocol not in ("plain", "ack_nak", "ssi", "grow"):
         fail("devices.scanner.protocol", f"{scanner.protocol!r} is not known", "use plain, ack_nak, ssi or grow")
-    if scanner.suffix not in ("any", "idle"):
-        fail("devices.scanner.suffix", f"{scanner.suffix!r} is not known", "use any or idle")
+    if scanner.suffix not in ("any", "tab", "idle"):
+        fail("devices.scanner.suffix", f"{scanner.suffix!r} is not known", "use any, tab or idle")
 
 
 def _check_broker(config: Config, fail: Any) -> None:

@@ -209,6 +209,8 @@ def test_ends_in_pay_code_looks_at_the_end_only() -> None:
     ("text", "expected"),
     [
         ("1345", True),
+        ("1", True),
+        ("4", False),
         ("A1345", True),
         ("62257350532016152", True),
         ("134567890123456789", False),

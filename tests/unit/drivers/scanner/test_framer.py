@@ -84,6 +84,40 @@ def test_framer_tab_suffix_is_taken_off_when_silence_ends_the_frame() -> None:
     assert _labels(framer.end_of_silence()) == [ORDER_NO]
 
 
+def test_framer_tab_as_suffix_ends_a_frame_at_once() -> None:
+    framer = ScanFramer(ends_at_tab=True)
+
+    assert _labels(framer.feed(b"6901234567892\t96385074\t\r\n690")) == ["6901234567892", "96385074"]
+
+
+def test_framer_tab_inside_data_ends_nothing_unless_it_is_the_suffix() -> None:
+    assert _labels(ScanFramer().feed(b"ABC\t123\r")) == ["ABC\t123"]
+
+
+def test_framer_named_prefix_is_taken_off_once_and_only_in_front() -> None:
+    framer = ScanFramer(prefix="A")
+
+    assert _labels(framer.feed(b"A134567890123456789\rAA12345\r12A45\r")) == ["134567890123456789", "A12345", "12A45"]
+    framer = ScanFramer(prefix="A", ends_at_suffix=False)
+    framer.feed(b"A96385074")
+    assert _labels(framer.end_of_silence()) == ["96385074"]
+
+
+@pytest.mark.parametrize("place", range(1, 18))
+def test_framer_pause_at_any_place_of_a_payment_code_is_waited_out(place: int) -> None:
+    code = b"134567890123456789"
+    framer = ScanFramer(idle_gap_s=0.05)
+    framer.feed(ORDER_NO.encode())
+    framer.end_of_silence()
+    assert framer.gap_s == 0.05  # this scanner sends no suffix, and silence is known to be the end
+
+    framer.feed(code[:place])
+    assert framer.gap_s == 0.5
+    framer.feed(code[place:])
+    assert framer.gap_s == 0.05
+    assert _labels(framer.end_of_silence()) == [code.decode()]
+
+
 def test_framer_reset_forgets_the_half_but_not_the_suffix() -> None:
     framer = ScanFramer()
     framer.feed(b"6901234567892\r13456")
