@@ -79,7 +79,7 @@ class Postgres:
         programs = find_postgres()
         assert programs is not None
         part = self._root / path.name
-        await self._run(programs, "pg_dump", "--format=custom", f"--file={part}", *self._client())
+        await self._run(programs, "pg_dump", "--format=custom", "--dbname=postgres", f"--file={part}", *self._client())
         shutil.copyfile(part, path)
 
     async def restore(self, path: Path) -> None:
