@@ -149,6 +149,7 @@ def _framebuffer(name: DeviceName, config: DisplayConfig, opener: Opener) -> Lin
 
 def _serial(name: DeviceName, config: DisplayConfig, opener: Opener) -> LineDisplay:
     from drivers.display.line_display import CellDisplay  # noqa: PLC0415 - only what is configured
+    from drivers.display.notice import without_han  # noqa: PLC0415 - see above
     from drivers.display.serial_vfd import Cd5220Dialect, EpsonDialect  # noqa: PLC0415 - see above
     from drivers.links.serial_port import SerialPort  # noqa: PLC0415 - see above
 
@@ -163,6 +164,8 @@ def _serial(name: DeviceName, config: DisplayConfig, opener: Opener) -> LineDisp
         size=(config.columns, config.rows),
         opener=opener,
         baud=config.baud,
+        # A customer sees at least the amount; a cashier must be able to read every word, or be told why not.
+        compose=without_han if config.encoding == "ascii" and name is DeviceName.OPERATOR_DISPLAY else None,
     )
 
 

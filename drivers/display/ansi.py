@@ -4,7 +4,7 @@ Source: ECMA-48 (CUP 8.3.21, ED, SGR), DEC private modes 7 (autowrap) and 25 (cu
 """
 
 from drivers.display.cells import Run
-from pos_agent.domain.screen import cell_width
+from drivers.display.notice import in_place_of_han
 
 # UTF-8, attributes off, no autowrap (the last cell of a line must not scroll), no cursor, clear.
 _OPENING = b"\x1b%G\x1b[0m\x1b[?7l\x1b[?25l\x1b[2J"
@@ -37,10 +37,6 @@ class KernelConsoleDialect(AnsiDialect):
 
     def paint(self, runs: list[Run], lines: tuple[str, ...]) -> bytes:
         """Return the notice in place of a screen with wide characters, else the runs."""
-        if not any(cell_width(line) > len(line) for line in lines):
-            # The notice may have covered cells that the difference does not name: write the whole screen.
-            return super().paint([Run(row, 0, line) for row, line in enumerate(lines)], lines)
-        width = cell_width(lines[0])
-        notice = ("No Chinese on this console.", "Language: FN 4, or use", "driver = framebuffer.")
-        shown = [text[:width].ljust(width) for text in (notice + ("",) * len(lines))[: len(lines)]]
+        # The notice may have covered cells that the difference does not name: write the whole screen.
+        shown = in_place_of_han(lines) or lines
         return super().paint([Run(row, 0, text) for row, text in enumerate(shown)], lines)

@@ -6,6 +6,8 @@ ESC Q B lower line; in that string mode other commands are ignored until CLR (0C
 Displays with Han glyphs take GB18030 (GBK), two cells a character; others ASCII.
 """
 
+from unicodedata import normalize
+
 from drivers.display.cells import Run
 from pos_agent.domain.screen import cell_width
 
@@ -19,14 +21,18 @@ _ASCII = {"￥": "Y ", "¥": "Y"}
 
 
 def encode_cells(text: str, encoding: str) -> bytes:
-    """Return `text` in the display's encoding, as many bytes as cells: what it lacks becomes `?`."""
+    """Return `text` in the display's encoding, as many bytes as cells.
+
+    What it lacks becomes `?`; on a display without Han, full-width signs become their ASCII ones and Han becomes blank,
+    so that a customer sees the amount and no row of question marks.
+    """
     return b"".join(_encode_character(character, encoding) for character in text)
 
 
 def _encode_character(character: str, encoding: str) -> bytes:
     width = cell_width(character)
-    if encoding == "ascii":
-        character = _ASCII.get(character, character)
+    if encoding == "ascii" and not character.isascii():
+        return _transliterate(character, width)
     try:
         encoded = character.encode(encoding)
     except UnicodeEncodeError:
@@ -34,6 +40,13 @@ def _encode_character(character: str, encoding: str) -> bytes:
     # GB18030 has 4-byte codes, which such displays show as two wrong characters (U+00A5 is one of them).
     is_shown = len(encoded) == width and encoded[0] >= 0x20
     return encoded if is_shown else b"?" * width
+
+
+def _transliterate(character: str, width: int) -> bytes:
+    plain = _ASCII.get(character) or normalize("NFKC", character)
+    if plain.isascii() and len(plain) <= width:
+        return plain.ljust(width).encode("ascii")
+    return b"  " if width == 2 else b"?"
 
 
 class EpsonDialect:

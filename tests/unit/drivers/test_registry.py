@@ -85,6 +85,23 @@ def test_registry_knows_every_documented_keypad(driver: str, is_known: bool) -> 
     assert keypad.name is DeviceName.KEYPAD
 
 
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", b"No Chinese here."), ("gb18030", "退款".encode("gb18030"))])
+async def test_registry_operator_display_without_han_tells_the_cashier(
+    encoding: str, shown: bytes, tmp_path: Path
+) -> None:
+    pty = Pty(tmp_path / "display")
+    pty.plug()
+    operator = DisplayConfig(driver="serial", path=str(pty.path), columns=20, rows=4, encoding=encoding)
+    display = build_devices(DevicesConfig(operator_display=operator), sink=_sink, find_data=_find_data).operator_display
+    assert display is not None
+    await display.open()
+    display.show(make_screen(["退款"], columns=20, rows=4))
+    received = pty.read_all()
+    await display.close()
+    pty.unplug()
+    assert shown in received
+
+
 def test_registry_framebuffer_that_is_turned_by_no_right_angle_is_refused() -> None:
     config = DevicesConfig(operator_display=DisplayConfig(driver="framebuffer", path="/dev/fb0", rotate=45))
 
@@ -127,5 +144,5 @@ async def test_registry_kernel_console_is_said_and_shows_no_boxes(
     await display.close()
     pty.unplug()
 
-    assert b"No Chinese on this console." in shown
+    assert b"No Chinese on this display." in shown
     assert "no Chinese glyphs" in caplog.text

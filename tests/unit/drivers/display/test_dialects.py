@@ -4,8 +4,9 @@ import pytest
 
 from drivers.display.ansi import AnsiDialect, KernelConsoleDialect
 from drivers.display.cells import Run, changed_runs
+from drivers.display.notice import without_han
 from drivers.display.serial_vfd import Cd5220Dialect, EpsonDialect, encode_cells
-from pos_agent.domain.screen import cell_width, pad
+from pos_agent.domain.screen import cell_width, make_screen, pad
 
 
 def test_ansi_paint_places_each_run() -> None:
@@ -29,7 +30,15 @@ def test_kernel_console_chinese_screen_shows_a_notice_instead_of_boxes() -> None
     painted = KernelConsoleDialect().paint(changed_runs(None, lines), lines)
 
     assert painted.isascii()
-    assert b"No Chinese on this c" in painted
+    assert b"No Chinese here." in painted
+
+
+def test_display_without_han_tells_the_cashier_what_to_do_and_full_width_signs_are_no_chinese() -> None:
+    shown = without_han(make_screen(["确认退款", "￥1.00"], columns=20, rows=4))
+    assert [line.strip() for line in shown] == ["No Chinese here.", "Language: FN 4", "", ""]
+    assert {cell_width(line) for line in shown} == {20}
+    english = make_screen(["REFUND", "￥1.00"], columns=20, rows=4)
+    assert without_han(english) == english.lines
 
 
 def test_kernel_console_english_screen_after_notice_is_whole() -> None:
@@ -63,7 +72,9 @@ def test_cd5220_paint_writes_whole_changed_lines() -> None:
     [
         ("退款 1", "gb18030", "退款 1".encode("gb18030")),
         ("￥3", "ascii", b"Y 3"),
-        ("退a", "ascii", b"??a"),
+        ("退a", "ascii", b"  a"),  # no row of question marks before the customer's amount
+        ("已退，￥3", "ascii", b"    , Y 3"),
+        ("é", "ascii", b"?"),
         ("\u00a5", "gb18030", b"?"),  # a 4-byte code: would show as two wrong characters
         ("\U00020000", "gb18030", b"??"),
         ("\x1b[", "ascii", b"?["),  # no command can be smuggled in by text
