@@ -14,6 +14,7 @@ Source of the PCF format: X.Org libXfont, ``pcfread.c`` and ``include/X11/fonts/
 
 import argparse
 import gzip
+import hashlib
 import struct
 from pathlib import Path
 
@@ -26,6 +27,8 @@ _MOST_SIGNIFICANT_BYTE, _MOST_SIGNIFICANT_BIT, _PAD_MASK = 1 << 2, 1 << 3, 3
 _NO_GLYPH = 0xFFFF
 #: Unifont's cell: 14 rows above the base line, 2 below.
 _ASCENT_DOTS = 14
+#: Of the unpacked source, so that another release is not taken by accident.
+_SOURCE_SHA256 = "4b1f64ea84e7afbf76a4e84ee1c00ba62e43d68d6047e0bdc744c8ec02f41294"
 _LICENCE = "SIL Open Font License version 1.1"
 
 
@@ -157,7 +160,10 @@ def main() -> None:
     parser.add_argument("source", type=Path, help="unifont.pcf.gz of xfonts-unifont 1:15.0.01-2")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("cells16.bin"))
     options = parser.parse_args()
-    data, missing = build(PcfFont(gzip.decompress(options.source.read_bytes())))
+    source = gzip.decompress(options.source.read_bytes())
+    if hashlib.sha256(source).hexdigest() != _SOURCE_SHA256:
+        parser.error(f"{options.source} is not the release that this font was made of")
+    data, missing = build(PcfFont(source))
     options.output.write_bytes(data)
     print(f"{options.output}: {len(data)} bytes; without a glyph: {''.join(missing)}")
 
