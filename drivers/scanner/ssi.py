@@ -28,6 +28,8 @@ from drivers.scanner.ssi_packet import (
 PACKET_GAP_S: Final = 0.1
 #: How long the decoder may take to answer a command. Source: Programmer's Guide, serial response time-out.
 RESPONSE_TIMEOUT_S: Final = 2.0
+#: How long a sleeping unit needs after a null byte. Source: Programmer's Guide, WAKEUP; 50 ms for Grow GM67 and GM72.
+WAKE_UP_S: Final = 0.05
 _MAX_TRIES: Final = 3
 _ACK: Final = build(Opcode.CMD_ACK)
 _NAK_RESEND: Final = build(Opcode.CMD_NAK, bytes((NakCause.RESEND,)))
@@ -52,7 +54,9 @@ class SsiProtocol:
     @property
     def gap_s(self) -> float:
         """Return how long to wait for the rest of a packet, or for an answer."""
-        return PACKET_GAP_S if self._buffer else RESPONSE_TIMEOUT_S
+        if self._buffer:
+            return PACKET_GAP_S
+        return WAKE_UP_S if self._is_waking else RESPONSE_TIMEOUT_S
 
     def reset(self) -> None:
         """Forget what has arrived and what was asked."""
@@ -61,10 +65,13 @@ class SsiProtocol:
         self._is_collecting = False
         self._command = b""
         self._tries = 0
+        self._is_waking = False
 
     def start(self) -> list[Item]:
-        """Enable scanning, which also finds out whether anybody speaks SSI there."""
-        return self._send(build(Opcode.SCAN_ENABLE))
+        """Wake the unit, then enable scanning, which also finds out whether anybody speaks SSI there."""
+        self._command = build(Opcode.SCAN_ENABLE)
+        self._is_waking = True
+        return [Reply(bytes((_WAKE_UP,)))]
 
     def feed(self, data: bytes) -> list[Item]:
         """Take bytes; each good packet is answered before anything else is done with it."""
@@ -90,6 +97,10 @@ class SsiProtocol:
             length = len(self._collected)
             self._forget_code()
             return [Garbled(Garble.UNTERMINATED, length)]
+        if self._is_waking:
+            self._is_waking = False
+            self._tries = 1
+            return [Reply(self._command)]
         return self._repeat()
 
     def _skip_noise(self, items: list[Item]) -> bool:
@@ -118,8 +129,10 @@ class SsiProtocol:
                 return self._on_nak(packet.data)
             case Opcode.DECODE_DATA:
                 return self._on_decode_data(packet)
-            case _:
+            case Opcode.REPLY_REVISION:
                 self._command = b""
+                return [Reply(_ACK)]
+            case _:
                 return [Reply(_ACK)]
 
     def _on_nak(self, data: bytes) -> list[Item]:
@@ -152,10 +165,6 @@ class SsiProtocol:
     def _forget_code(self) -> None:
         self._collected.clear()
         self._is_collecting = False
-
-    def _send(self, command: bytes) -> list[Item]:
-        self._command, self._tries = command, 1
-        return [Reply(command)]
 
     def _repeat(self) -> list[Item]:
         if not self._command:

@@ -16,6 +16,8 @@ _SCAN_ENABLE, _SCAN_DISABLE, _START, _STOP, _BEEP, _PARAM_SEND = 0xE9, 0xEA, 0xE
 _RETRANSMIT, _CONTINUES = 0x01, 0x02
 _NAK_RESEND, _NAK_BAD_CONTEXT = 1, 2
 _MAX_DATA_BYTES = 251
+#: A little less than the manual's 50 ms, as timers of two processes differ.
+_WAKE_UP_S = 0.045
 
 
 class SimSsiScanner:
@@ -35,6 +37,7 @@ class SimSsiScanner:
         spoil_next: So many sendings from now arrive with a flipped bit.
         deaf_next: So many answers from now are not heard.
         mute: Commands are not answered.
+        is_asleep: Deaf until 50 ms after a null byte (GM67; WAKEUP of the manual).
         revision: What it says that it is.
     """
 
@@ -44,7 +47,8 @@ class SimSsiScanner:
         self.ack_delays_s: list[float] = []
         self.lost_count = self.bad_packet_count = self.beep_count = 0
         self.spoil_next = self.deaf_next = 0
-        self.mute = False
+        self.mute = self.is_asleep = False
+        self._woken_at_s = float("inf")
         self.revision = b"PAAAAS00-001-R00 0B"
         self.opcodes: list[int] = []
         self._port = SerialPort(path, on_data=self._receive)
@@ -111,6 +115,8 @@ class SimSsiScanner:
         return packet[:5] + bytes((packet[5] ^ 0x10,)) + packet[6:]
 
     def _receive(self, data: bytes) -> None:
+        if self.is_asleep and not self._wake_up(data):
+            return
         self._buffer += data
         while self._buffer and len(self._buffer) >= self._buffer[0] + 2:
             if self._buffer[0] == 0:  # wake-up
@@ -119,6 +125,14 @@ class SimSsiScanner:
             packet = bytes(self._buffer[: self._buffer[0] + 2])
             del self._buffer[: len(packet)]
             self._on_packet(packet)
+
+    def _wake_up(self, data: bytes) -> bool:
+        """Return whether it hears `data`."""
+        now_s = asyncio.get_running_loop().time()
+        self.is_asleep = now_s - self._woken_at_s < _WAKE_UP_S
+        if data == b"\x00":
+            self._woken_at_s, self.is_asleep = now_s, True
+        return not self.is_asleep
 
     def _on_packet(self, packet: bytes) -> None:
         total = sum(packet[:-2]) + int.from_bytes(packet[-2:], "big")

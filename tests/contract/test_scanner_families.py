@@ -1,15 +1,21 @@
 """What only one family promises: answers within their deadline, repetitions, heartbeats."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
 
+from drivers.links.opener import Opener
 from drivers.scanner.framer import ScanFramer
 from drivers.scanner.grow import GrowProtocol
+from drivers.scanner.serial_scanner import SerialScanner
+from pos_agent.domain.config import ScannerConfig
+from pos_agent.domain.events import Event, ScanRead
 from pos_agent.errors import OfflineError
 from tests.contract.conformance import rule
+from tests.contract.rigs import Pty
 from tests.contract.scanner_rigs import AckNakRig, GrowRig, SsiRig
 from tests.fakes.waiting import until
 
@@ -97,6 +103,19 @@ async def test_ssi_long_code_survives_faults_inside(ssi: SsiRig) -> None:
     assert ssi.labels == [label]
 
 
+@rule("devices.md 3", "A sleeping unit is woken by a null byte and 50 ms before the first command")
+async def test_ssi_sleeping_unit_is_woken_before_the_first_command(tmp_path: Path) -> None:
+    rig = SsiRig(tmp_path)
+    rig.sim.is_asleep = True
+    await rig.open()
+    await until(lambda: rig.sim.is_enabled)
+
+    assert rig.sim.opcodes == [0xE9]
+    assert rig.sim.bad_packet_count == 0
+    await rig.driver.close()
+    rig.unplug()
+
+
 @rule("devices.md 3", "A decoder that does not answer commands is asked three times and still read")
 async def test_ssi_mute_decoder_is_still_read(tmp_path: Path) -> None:
     rig = SsiRig(tmp_path)
@@ -159,3 +178,20 @@ async def test_grow_failed_read_is_no_code(grow: GrowRig) -> None:
 
     assert grow.labels == [EAN]
     assert grow.count("ScanGarbledNoReadCount") == 1
+
+
+@rule("devices.md 3", "What was scanned while nobody had the port open is stale and never read")
+async def test_plain_stale_codes_of_before_the_open_are_not_read(tmp_path: Path) -> None:
+    pty = Pty(tmp_path / "scanner")
+    pty.plug()
+    config = ScannerConfig(path=str(pty.path))
+    events: list[Event] = []
+    driver = SerialScanner(config, sink=events.append, opener=Opener())
+    os.write(pty.master, f"{ORDER}\r".encode())
+    await driver.open()
+    os.write(pty.master, f"{EAN}\r".encode())
+    await until(lambda: events)
+
+    assert [event.scan_data_label for event in events if isinstance(event, ScanRead)] == [EAN]
+    await driver.close()
+    pty.unplug()

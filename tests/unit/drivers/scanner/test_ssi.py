@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from drivers.scanner.framer import Frame, Garble, Garbled
 from drivers.scanner.protocol import Counted, Item, Reply
-from drivers.scanner.ssi import PACKET_GAP_S, RESPONSE_TIMEOUT_S, SsiProtocol
+from drivers.scanner.ssi import PACKET_GAP_S, RESPONSE_TIMEOUT_S, WAKE_UP_S, SsiProtocol
 from drivers.scanner.ssi_packet import Opcode, Status, build, checksum, parse
 
 ACK = bytes.fromhex("04 D0 04 00 FF 28")  # CMD_ACK of a host; Programmer's Guide
@@ -29,7 +29,9 @@ def labels(items: list[Item]) -> list[str]:
 @pytest.fixture
 def ssi() -> SsiProtocol:
     protocol = SsiProtocol()
-    assert protocol.start() == [Reply(SCAN_ENABLE)]
+    assert protocol.start() == [Reply(b"\x00")]
+    assert protocol.gap_s == WAKE_UP_S
+    assert protocol.end_of_silence() == [Reply(SCAN_ENABLE)]
     assert protocol.feed(DECODER_ACK) == []
     return protocol
 
@@ -140,6 +142,7 @@ def test_ssi_endless_code_is_limited(ssi: SsiProtocol) -> None:
 def test_ssi_unanswered_command_is_repeated_twice_with_the_bit_then_given_up() -> None:
     ssi = SsiProtocol()
     ssi.start()
+    ssi.end_of_silence()
     repeated = [Reply(build(Opcode.SCAN_ENABLE, status=Status.RETRANSMIT))]
     assert ssi.gap_s == RESPONSE_TIMEOUT_S
     assert ssi.end_of_silence() == repeated
@@ -151,6 +154,7 @@ def test_ssi_unanswered_command_is_repeated_twice_with_the_bit_then_given_up() -
 def test_ssi_refused_command_is_not_repeated() -> None:
     ssi = SsiProtocol()
     ssi.start()
+    ssi.end_of_silence()
     denied = bytes((5, 0xD1, 0, 0, 6))
     assert ssi.feed(denied + checksum(denied)) == [Counted("CommandRefusedCount")]
     assert not ssi.has_pending
