@@ -21,6 +21,7 @@ _ANYWHERE: Final = re.compile("|".join(shape for _, shape in _SHAPES), re.ASCII)
 _HEAD: Final = re.compile(r"1[0-5]|2[5-9]|30|62|01", re.ASCII)
 _FIRST_DIGITS: Final = "01236"
 _DIGITS: Final = re.compile(r"[0-9]+")
+_SEPARATORS: Final = re.compile(r"[^0-9A-Za-z]+")
 #: The longest (Alipay) and the shortest payment code.
 _MAX_DIGITS: Final = 24
 _MIN_DIGITS: Final = 16
@@ -37,6 +38,8 @@ _AIM: Final = re.compile(r"^\](?:[A-Za-z][0-9A-Za-z]?)?")
 
 def plain(text: str) -> str:
     """Return letters and ASCII digits only: without AIM identifier, separators, full-width and other digits."""
+    if text.isascii():
+        return _SEPARATORS.sub("", _AIM.sub("", text.strip(), count=1))
     folded = unicodedata.normalize("NFKC", text.strip())
     return "".join(
         str(unicodedata.decimal(character)) if character.isdecimal() else character
