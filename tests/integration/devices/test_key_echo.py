@@ -27,7 +27,7 @@ from tests.unit.drivers.links.test_fd_printer import Hanging
 _KEYS = 200
 _P99_S = 0.005
 #: Other programs share this machine: a round that they disturbed is measured again, a blocking driver fails each.
-_ROUNDS = 4
+_ROUNDS = 12
 
 
 class Echo:
