@@ -1,7 +1,7 @@
 """A broker that delays, drops, doubles, reorders and replays for ever: one till is never called a copy, two always are.
 
 The schedules of the settings below are visited, breadth first, over the product's own decision: a part of them in make
-test, all in make test-all.
+test, all that fit into 300,000 states in make test-all.
 """
 
 from collections import deque
@@ -16,10 +16,9 @@ from tests.model import tokens as model
 from tests.model.tokens import Till, World
 
 PART = 2_500
-ALL = 10_000_000
+ALL = 300_000
 #: Settings: comparisons after the first contact, requests made meanwhile, clearings or restores.
-SHORT = [(4, 0, 0), (3, 1, 0), (2, 2, 0), (3, 0, 1)]
-LONG = [(4, 0, 0), (5, 0, 0), (4, 1, 0), (4, 0, 1), (3, 1, 1), (3, 0, 2)]
+SETTINGS = [(4, 0, 0), (3, 1, 0), (2, 2, 0), (3, 0, 1)]
 
 
 def _visited(first: World, *, most: int, until: Callable[[World], bool] = lambda _: False) -> Iterator[World]:
@@ -55,7 +54,7 @@ def _checked(first: World, *, most: int = ALL) -> int:
     return count
 
 
-@pytest.mark.parametrize(("questions", "submissions", "clears"), SHORT)
+@pytest.mark.parametrize(("questions", "submissions", "clears"), SETTINGS)
 def test_i8_one_till_is_never_blamed_and_always_heard_whatever_the_broker_does(
     questions: int, submissions: int, clears: int
 ) -> None:
@@ -69,7 +68,7 @@ def test_i8_till_without_any_token_is_never_blamed(questions: int, submissions: 
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(("questions", "submissions", "clears"), LONG)
+@pytest.mark.parametrize(("questions", "submissions", "clears"), SETTINGS)
 def test_i8_one_till_is_never_blamed_in_a_long_search(questions: int, submissions: int, clears: int) -> None:
     assert _checked(_known_till(questions, submissions, clears)) > 10_000
 
