@@ -186,7 +186,8 @@ class PolicyConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         supervisor_limit_minor: Above it the request is marked for finance.
         retype_from_minor: From this amount on it is typed again on CONFIRM.
         unverified_percent: Limits halve (50) when a sale could not be looked up.
-        order_patterns: Regular expressions of this merchant's order numbers.
+        order_patterns: Regular expressions of this merchant's order numbers. Name what they begin with: one that takes
+            any digits cannot tell them from a piece of a payment code, and the cashier is asked (ADR 0015).
         text_zh, text_en: The refund policy, for FN 6 and the policy slip.
     """
 

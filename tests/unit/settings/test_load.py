@@ -69,7 +69,7 @@ def test_missing_file_is_a_file_error(tmp_path: Path) -> None:
         ("mqtts://broker.example:8883", "http://broker.example", "broker.url"),
         ('t-example-01"       #', 'Till 1" #', "terminal.terminal_id"),
         ('locale = "zh-CN"', 'locale = "de"', "terminal.locale"),
-        (r"'^\d{17}$'", "'('", "policy.order_patterns"),
+        (r"'^8\d{16}$'", "'('", "policy.order_patterns"),
         ('ca_file = "/etc/pos-agent/pki/ca.pem"', 'ca_file = ""', "broker.ca_file"),
         ("[devices.scanner]", '[devices.scanner]\nprotocol = "sii"', "devices.scanner.protocol"),
         ("[devices.scanner]", '[devices.scanner]\nsuffix = "cr"', "devices.scanner.suffix"),

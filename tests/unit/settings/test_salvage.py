@@ -25,7 +25,7 @@ def write(tmp_path: Path, text: str) -> Path:
         ('url = "mqtts://broker.example:8883"', 'url = "http://x"'),
         ("[trust]", "[turst]"),
         ('locale = "zh-CN"', "locale = 3"),
-        (r"'^\d{17}$'", "'('"),
+        (r"'^8\d{16}$'", "'('"),
     ],
 )
 def test_salvage_drops_the_bad_key_and_keeps_the_display(tmp_path: Path, old: str, new: str) -> None:
