@@ -19,6 +19,7 @@ from pos_agent.domain.refund import Channel, Entry, OriginalReference, Reference
 from pos_agent.journal.store import Journal
 from pos_agent.printing.slips import SlipMaker
 from pos_agent.printing.spooler import Spooler
+from tests.bench.floors import WalFloor
 from tests.unit.drivers.links_usb.fake_backend import FakeBackend
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,8 +79,11 @@ def slip_maker() -> SlipMaker:
     return SlipMaker(terminal, PolicyConfig(), PrintingConfig(), {})
 
 
-async def commit_times(folder: Path, count: int) -> list[float]:
-    """Return seconds from calling `commit_refund` (request, outbox, two slips, audit) to its return."""
+async def commit_times(folder: Path, count: int) -> list[tuple[float, float]]:
+    """Return pairs: seconds from calling `commit_refund` (request, outbox, two slips, audit) to its return, and of the
+    floor right behind it, so that both see the same disk.
+    """
+    floor = WalFloor(folder)
     journal = await Journal.open(folder, terminal_id="t-bench-01", boot_id="bench", clock=SystemClock())
     slips = slip_maker()
     times = []
@@ -89,8 +93,10 @@ async def commit_times(folder: Path, count: int) -> list[float]:
             documents = slips.request_slips(request)
             started = time.perf_counter()
             await journal.commit_refund(request, documents)
-            times.append(time.perf_counter() - started)
+            commit_s = time.perf_counter() - started
+            times.append((commit_s, floor.commit()))
     finally:
+        floor.close()
         await journal.close()
     return times
 
@@ -136,6 +142,7 @@ class Durability(msgspec.Struct, frozen=True):
     """Seconds of rows 3 and 4."""
 
     commit_s: list[float]
+    floor_s: list[float]
     first_byte_s: list[float]
 
 
@@ -143,7 +150,9 @@ def measure(folder: Path, *, commits: int, slips: int) -> Durability:
     """Measure both rows on fresh journals below `folder`."""
     (folder / "commits").mkdir()
     (folder / "slips").mkdir()
+    pairs = asyncio.run(commit_times(folder / "commits", commits))
     return Durability(
-        asyncio.run(commit_times(folder / "commits", commits)),
+        [commit for commit, _ in pairs],
+        [floor for _, floor in pairs],
         asyncio.run(first_byte_times(folder / "slips", slips)),
     )

@@ -52,8 +52,8 @@ def _ingest_s(url: str, count: int) -> float:
     try:
         config = Config(acquirers={"simulated": AcquirerConfig(url="http://x")})
         receiver = Receiver(database, Context(config, system_now, lambda: "token"))
-        keys = _enrol(database, count)
-        incoming = [_sealed(number, keys) for number in range(count)]
+        keys = enrol(database, count)
+        incoming = [sealed(number, keys) for number in range(count)]
         signer = Signer(PrivateKey.generate(), "backoffice")
         started = time.perf_counter()
         stored = 0
@@ -68,7 +68,8 @@ def _ingest_s(url: str, count: int) -> float:
         database.close()
 
 
-def _enrol(database: Database, sale_count: int) -> dict[str, PrivateKey]:
+def enrol(database: Database, sale_count: int) -> dict[str, PrivateKey]:
+    """Make tills, operators and sales known; return the tills' device keys."""
     keys = {f"t-bench-{number}": PrivateKey.generate() for number in range(_TILLS)}
     with database.writing() as session:
         for terminal_id, key in keys.items():
@@ -107,7 +108,8 @@ def _order_no(number: int) -> str:
     return f"8202611221832{number:018}"
 
 
-def _sealed(number: int, keys: dict[str, PrivateKey]) -> Incoming:
+def sealed(number: int, keys: dict[str, PrivateKey]) -> Incoming:
+    """Return request `number` as the broker delivers it."""
     till = number % _TILLS
     terminal_id = f"t-bench-{till}"
     request = RefundRequest(
