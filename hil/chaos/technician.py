@@ -15,10 +15,17 @@ from hil.rig.process import ProcessFailedError
 
 _LOOK_S: Final = 1.0
 #: As it stands on the page of cases: time, name, till.
-_ALARM: Final = re.compile(r"<li><time>([^<]*)</time> <b>(\w+)</b> ((?:t-[a-z0-9-]+)?)")
+_ALARM: Final = re.compile(r"<li><time>([^<]*)</time> <b>([^<]+)</b> ((?:t-[a-z0-9-]+)?)")
+#: Words of the page → what the checker calls it.
+_NAMES: Final = {
+    "终端疑似被克隆": "clone_suspected",
+    "终端审计链分叉": "audit_fork",
+    "终端记录倒退": "terminal_went_back",
+    "后台已从备份恢复": "restored",
+}
 _CLONE: Final = "clone_suspected"
 #: What a till's screen shows while its submissions are refused.
-_STOPPED: Final = "E-PROTO"
+_STOPPED: Final = ("E-PROTO", "报文错误")
 #: A till is left alone this long after it was switched on again.
 _PATIENCE_S: Final = 15.0
 
@@ -63,7 +70,7 @@ class Technician:
         if answer.status_code != HTTPStatus.OK:
             self._is_signed_in = False
             return
-        new = set(_ALARM.findall(answer.text)) - self.alarms
+        new = {(at, _NAMES.get(words, words), till) for at, words, till in _ALARM.findall(answer.text)} - self.alarms
         self.alarms |= new
         for at, name, till in sorted(new):
             self._world.history.add("alarm", made=at, name=name, till=till)
@@ -87,4 +94,4 @@ class Technician:
 
 
 def _is_stopped(till: Till) -> bool:
-    return any(_STOPPED in line for line in till.lines())
+    return any(words in line for line in till.lines() for words in _STOPPED)

@@ -206,6 +206,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "alarm.audit_fork": ("终端审计链分叉", "The audit chain of a till forks"),
     "alarm.terminal_went_back": ("终端记录倒退", "The journal of a till went back in time"),
     "alarm.back_office_went_back": ("后台数据倒退,请停机核查", "This database went back in time: stop it and look"),
+    "alarm.restored": ("后台已从备份恢复", "This database was restored from a backup"),
     "alarm.till_knows_end": ("终端已有结果,后台记录丢失", "A till knows an end that we lost"),
     "alarm.id_conflict": ("同一申请号内容不同", "Two contents under one request number"),
     "earlier.none": ("没有", "None"),
