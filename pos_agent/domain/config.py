@@ -143,8 +143,8 @@ class DisplayConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     Attributes:
         driver: ``framebuffer`` (HDMI and DSI panels), ``ansi`` (terminals), ``serial`` (20×4, Epson commands) or
-            ``none``; customer displays: ``epson``, ``cd5220``, ``led8`` (eight digits, lamps by STX L), ``led8s`` (the same,
-            lamps by ESC s), ``none``.
+            ``none``; customer displays: ``epson``, ``cd5220``, ``led8`` (eight digits, lamps by STX L), ``led8s``
+            (the same, lamps by ESC s), ``none``.
         path: Framebuffer, terminal or serial device node.
         columns: Cells a line.
         rows: Lines.
