@@ -102,7 +102,7 @@ class PrinterConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         link: How it is connected: ``usb`` (by its id: usblp where the kernel has bound it, else libusb), ``libusb``,
             ``usblp``, ``serial`` or ``tcp``.
         usb: ``VID:PID`` or ``VID:PID:SERIAL`` in hex, for ``usb`` and ``libusb``; empty = no printer.
-        path: Device node for ``usblp`` and ``serial``, ``host:port`` for ``tcp`` (9100 if left out); empty = no printer.
+        path: Device node for ``usblp`` and ``serial``, ``host:port`` for ``tcp`` (9100 if left out); empty = none.
         baud: For ``serial``.
         flow: For ``serial``, as the printer's switches say: ``rtscts``, ``xonxoff``, ``dsrdtr`` or ``none``.
         profile: Name of a file in config/devices without its ending.
