@@ -27,6 +27,8 @@ from pos_agent.workflow.situation import Situation
 from pos_agent.workflow.training import Training
 
 _logger = logging.getLogger(__name__)
+#: Rows of FN 5: more are counted, nobody pages through 100,000.
+_QUEUE_ROWS = 500
 #: What a copy is made of, the first that exists: the customer wants the newest word.
 _COPY_ORDER = (SlipKind.RESULT, SlipKind.REJECT, SlipKind.REQUEST_CUSTOMER, SlipKind.REQUEST_MERCHANT)
 
@@ -121,7 +123,7 @@ class Performer:
             case fx.FindRequest(digits):
                 await self._find(digits)
             case fx.LoadQueue():
-                self._situation.facts.queue = tuple(await self._journal.money_rows(with_acked=False))
+                self._situation.facts.queue = tuple(await self._journal.money_rows(with_acked=False, limit=_QUEUE_ROWS))
             case fx.Withdraw(number):
                 await self._journal.request_withdraw(number, self._machine.context.operator_no)
                 await self._situation.refresh()

@@ -93,7 +93,7 @@ class FakeWorkflowJournal(Journal):
         sent = sum(not r.is_stored and r.was_send_attempted and r.update is None for r in self.records)
         return OutboxCounts(queued=queued, sent=sent, held=sum(r.is_held for r in self.records))
 
-    async def money_rows(self, *, with_acked: bool) -> list[MoneyRow]:
+    async def money_rows(self, *, with_acked: bool, limit: int = -1) -> list[MoneyRow]:
         from pos_agent.domain.refund import MoneyMoved
 
         return [
@@ -108,7 +108,7 @@ class FakeWorkflowJournal(Journal):
             )
             for record in self.records
             if with_acked or not record.is_stored
-        ]
+        ][: None if limit < 0 else limit]
 
     async def apply_update(self, update: RefundUpdate, slips: Sequence[SlipDocument] = ()) -> bool:
         self.change(update.refund_request_id, update=update, is_stored=True)
