@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from pos_agent.domain.events import DeviceName, DeviceStatusChanged
+from pos_agent.domain.refund import RefundState
 from pos_agent.journal.store import Journal
 from pos_agent.workflow import timers
 from pos_agent.workflow.states import TIMEOUTS_S, State
 from tests.fakes.broker_samples import TERMINAL_ID, ManualClock
+from tests.fakes.table_walk import Step, Way, ways_of_the_table, world_with
 from tests.unit.workflow.rig import WECHAT_ORDER, Till, running, sale
 
 YEAR = timedelta(days=366)
@@ -110,3 +112,46 @@ async def test_d19_clock_jump_ends_no_pin_lock_out(
     await journal.close()
     assert found is not None
     assert found.locked_s == 900
+
+
+@pytest.fixture(scope="module")
+def ways() -> dict[State, Way]:
+    """One way through each state of the table: into it, and one transition on."""
+    found: dict[State, Way] = {}
+    for way in ways_of_the_table([{}, world_with(RefundState.REVIEWING), world_with(RefundState.NEED_INFO)]).values():
+        known = found.get(way.row.state)
+        if known is None or len(way.steps) < len(known.steps):
+            found[way.row.state] = way
+    return found
+
+
+@pytest.mark.parametrize("jump", JUMPS, ids=["ahead", "back"])
+@pytest.mark.parametrize("state", State, ids=lambda state: state.value)
+async def test_d19_clock_jump_in_each_state_of_the_table_changes_no_way_and_no_deadline(
+    ways: dict[State, Way], state: State, jump: timedelta
+) -> None:
+    way = ways[state]
+    till = Till(safe="E-TEST" if way.start is State.SAFE else "")
+    controller = till.controller
+    for step in way.steps[:-1]:
+        await fire(till, step)
+    assert controller.state == state.value
+    before = deadlines(till)
+    till.clock.wall += jump
+    till.clock.is_set = False
+    controller._situation.touch()
+    controller._show()
+    assert deadlines(till) == before
+    await fire(till, way.steps[-1])
+    assert controller.state == way.steps[-1].after.value
+    controller._timers.stop_all()
+    await controller._performer.close()
+
+
+async def fire(till: Till, step: Step) -> None:
+    """Fire a step of a way on a till whose inbox nobody reads."""
+    facts = till.controller._situation.facts
+    facts.has_operators = True
+    for name, value in step.facts.items():
+        setattr(facts, name, value)
+    await till.controller._fire(step.trigger, **step.data)

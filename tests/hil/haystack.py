@@ -11,6 +11,11 @@ from pathlib import Path
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{11,}")
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}){8,}")
 _MAX_DEPTH = 3
+_MIN_DIGITS = 8
+#: Runs of digits, as they are and in UTF-16.
+_DIGITS = re.compile(rb"[0-9]{8,}|(?:[0-9]\x00){8,}")
+#: No secret runs across it.
+_BETWEEN = b"\x00\n\x00\n"
 
 
 class Haystack:
@@ -43,10 +48,12 @@ class Haystack:
         found: dict[str, set[str]] = {}
         needles = {text: (text.encode(), text.encode("utf-16-le")) for text in wanted}
         for name, data in self._pieces:
-            for view in _views(data, _MAX_DEPTH):
-                for text, forms in needles.items():
-                    if any(form in view for form in forms):
-                        found.setdefault(text, set()).add(name)
+            views = _BETWEEN.join(_views(data, _MAX_DEPTH))  # thousands of small ones: one search instead
+            numbers = _BETWEEN.join(_DIGITS.findall(views))  # most needles are numbers, most hay is none
+            for text, forms in needles.items():
+                hay = numbers if text.isdecimal() and len(text) >= _MIN_DIGITS else views
+                if any(form in hay for form in forms):
+                    found.setdefault(text, set()).add(name)
         return found
 
     def find_digits(self, wanted: Iterable[str], length: int) -> dict[str, set[str]]:
