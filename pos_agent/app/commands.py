@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import getpass
 import sys
+from base64 import b64decode
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +13,15 @@ import msgspec
 
 from pos_agent import __version__
 from pos_agent.app.clock import SystemClock
-from pos_agent.app.identity import read_boot_id
+from pos_agent.app.identity import load_device_key, read_boot_id
 from pos_agent.app.pins import WeakPinError, hash_pin
 from pos_agent.app.release import release
 from pos_agent.control.server import read_status
 from pos_agent.domain.badges import make_badge
+from pos_agent.domain.config import Config
 from pos_agent.domain.identifiers import grouped
 from pos_agent.domain.money import format_amount
-from pos_agent.errors import JournalCorruptError
+from pos_agent.errors import ConfigError, JournalCorruptError
 from pos_agent.journal.records import PrintJobRecord
 from pos_agent.journal.store import Journal
 from pos_agent.settings import DataFinder, LoadedConfig, explain, load_config
@@ -227,13 +229,32 @@ def _proofs(jobs: Sequence[PrintJobRecord]) -> list[dict[str, Any]]:
     return [{"kind": job.kind, "copy_no": job.copy_no, "outcome": job.outcome or "waiting"} for job in jobs]
 
 
+def _own_signature(config: Config) -> Callable[[bytes, str], bool] | None:
+    """Return what tells whether a signature is this terminal's; None if its key cannot be read here."""
+    try:
+        key = load_device_key(config.trust).public_key()
+    except ConfigError as error:
+        print(f"pos-agent: signatures of purges are not checked: {error}", file=sys.stderr)
+        return None
+
+    def is_own(statement: bytes, signature: str) -> bool:
+        try:
+            key.verify(b64decode(signature), statement)
+        except ValueError:
+            return False
+        return True
+
+    return is_own
+
+
 def _audit_verify(options: argparse.Namespace) -> int:
     """Check the chain; a difference is a finding, told on standard output with exit code 1."""
-    terminal_id = _load(options).config.terminal.terminal_id
+    config = _load(options).config
+    terminal_id = config.terminal.terminal_id
 
     async def work(journal: Journal) -> tuple[int, str, list[str]]:
         heads = await journal.audit_heads() if options.heads else []
-        return *await journal.audit_verify(), heads
+        return *await journal.audit_verify(_own_signature(config)), heads
 
     try:
         lines, head, heads = _with_journal(options, work)
