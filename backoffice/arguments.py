@@ -194,9 +194,7 @@ def _add_requests(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") 
         "one was refused.",
         "pos-backoffice rescue --by li --json < codes.txt",
     )
-    rescued.add_argument(
-        "file", type=Path, nargs="?", help="one code a line; none or - = standard input"
-    )
+    rescued.add_argument("file", type=Path, nargs="?", help="one code a line; none or - = standard input")
     rescued.add_argument("--text", default="", help="the text of one code")
     rescued.add_argument("--by", default="cli", help="who brings the slips, for the audit trail (%(default)s)")
     sales = make.group(commands, "sales", "the sale ledger")
