@@ -11,9 +11,9 @@ from pathlib import Path
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{11,}")
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}){8,}")
 _MAX_DEPTH = 3
-_MIN_DIGITS = 8
-#: Runs of digits, as they are and in UTF-16.
-_DIGITS = re.compile(rb"[0-9]{8,}|(?:[0-9]\x00){8,}")
+#: Runs of letters and digits, as they are and in UTF-16; what is one is looked for in them alone.
+_WORDS = re.compile(rb"[A-Za-z0-9+/]{8,}|(?:[A-Za-z0-9+/]\x00){8,}")
+_IS_WORD = re.compile(r"[A-Za-z0-9+/]{8,}", re.ASCII)
 #: No secret runs across it.
 _BETWEEN = b"\x00\n\x00\n"
 
@@ -49,9 +49,11 @@ class Haystack:
         needles = {text: (text.encode(), text.encode("utf-16-le")) for text in wanted}
         for name, data in self._pieces:
             views = _BETWEEN.join(_views(data, _MAX_DEPTH))  # thousands of small ones: one search instead
-            numbers = _BETWEEN.join(_DIGITS.findall(views))  # most needles are numbers, most hay is none
+            words = _BETWEEN.join(
+                set(_WORDS.findall(views))
+            )  # each once: logs and databases say the same again and again
             for text, forms in needles.items():
-                hay = numbers if text.isdecimal() and len(text) >= _MIN_DIGITS else views
+                hay = words if _IS_WORD.fullmatch(text) else views
                 if any(form in hay for form in forms):
                     found.setdefault(text, set()).add(name)
         return found
