@@ -139,7 +139,8 @@ def announce(session: Session, refund: Refund, at: datetime) -> None:
     """Put the newest state into the outbox; it replaces an older one, which a till would ignore anyway."""
     session.flush()
     update = update_of(session, refund, at)
-    row = session.get(OutboxRow, refund.refund_request_id)
+    # Locked before it is looked at: an ack of the older state may be about to delete it.
+    row = session.get(OutboxRow, refund.refund_request_id, with_for_update=True)
     if row is None:
         row = OutboxRow(refund_request_id=refund.refund_request_id, terminal_id=refund.terminal_id, created_at=at)
         session.add(row)

@@ -25,7 +25,8 @@ def acknowledge(session: Session, context: Context, terminal: Terminal, message:
     """Clear an outbox row whose state the till has committed; an ack of an older state clears nothing (D7)."""
     if message.status is AckStatus.CONFLICT:
         _hold_contradicted(session, context, terminal, message)
-    row = session.get(OutboxRow, message.refund_request_id)
+    # Locked before it is looked at: a newer state may be about to replace the one that is acknowledged.
+    row = session.get(OutboxRow, message.refund_request_id, with_for_update=True)
     if row is None or row.terminal_id != terminal.terminal_id or message.status not in _ANSWERED:
         return
     if (message.epoch, message.seq) >= (row.epoch, row.seq):

@@ -16,10 +16,12 @@ from sqlalchemy.orm import Session
 
 from backoffice import outbox, review
 from backoffice.execution import steps
+from backoffice.ingest import telling
+from backoffice.refunds import announce
 from backoffice.review import Actor, Command, DecisionError
 from backoffice.store.database import upgrade
-from backoffice.store.schema import OutboxRow, Refund
-from pos_agent.protocol.messages import AckStatus
+from backoffice.store.schema import OutboxRow, Refund, Terminal
+from pos_agent.protocol.messages import AckStatus, StateAckMessage
 from tests.unit.backoffice.world import TERMINAL, World, make_world
 
 THREADS = 6
@@ -203,6 +205,68 @@ def test_outbox_planned_hurried_and_acknowledged_at_once_ends_without_a_deadlock
         outbox.hurry(session, lambda: due)
 
     assert _race(*[lambda: often(plan)] * 3, lambda: often(acknowledge)) == [ROUNDS] * 4
+
+
+def _behind(first: Callable[[Session], object], second: Callable[[Session], object], world: World) -> None:
+    """Let `second` begin while the transaction of `first` is open: it waits, or sees what was before."""
+    is_begun, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with world.database.writing() as session:
+            first(session)
+            session.flush()
+            is_begun.set()
+            may_end.wait(1.0)
+
+    def follow() -> None:
+        assert is_begun.wait(10)
+        with world.database.writing() as session:
+            second(session)
+        may_end.set()
+
+    assert _race(hold, follow) == [None, None]
+
+
+def _state_anew(world: World, request_id: str) -> Callable[[Session], None]:
+    def work(session: Session) -> None:
+        refund = session.get(Refund, request_id)
+        assert refund is not None
+        refund.seq += 1
+        announce(session, refund, world.now)
+
+    return work
+
+
+def _acknowledged(world: World, request_id: str) -> Callable[[Session], None]:
+    with world.database.reading() as session:
+        row = session.get(OutboxRow, request_id)
+        assert row is not None
+        ack = StateAckMessage(
+            terminal_id=TERMINAL, refund_request_id=request_id, epoch=row.epoch, seq=row.seq, status=AckStatus.STORED
+        )
+
+    def work(session: Session) -> None:
+        terminal = session.get(Terminal, TERMINAL)
+        assert terminal is not None
+        telling.acknowledge(session, world.context, terminal, ack)
+
+    return work
+
+
+def test_i8_ack_of_a_state_never_deletes_the_newer_one_that_comes_between(world: World) -> None:
+    request = world.request()
+    world.submit(request)
+    request_id = request.refund_request_id
+    _behind(_state_anew(world, request_id), _acknowledged(world, request_id), world)
+    assert [row.seq for row in world.rows(OutboxRow)] == [world.refund(request_id).seq]
+
+
+def test_state_that_comes_while_the_older_one_is_acknowledged_is_sent(world: World) -> None:
+    request = world.request()
+    world.submit(request)
+    request_id = request.refund_request_id
+    _behind(_acknowledged(world, request_id), _state_anew(world, request_id), world)
+    assert [row.seq for row in world.rows(OutboxRow)] == [world.refund(request_id).seq]
 
 
 @pytest.mark.parametrize("state", ["40P01", "40001"])
