@@ -87,9 +87,8 @@ class Technician:
                 return  # the database is away: again at the next look
             self._suspects.discard(till.name)
             self._world.history.add("cleared", till=till.name)
-            if _is_stopped(till):
-                await till.cut()
-                till.power_on()
+            await till.cut()
+            till.power_on()
             self._last_s[till.name] = time.monotonic()
 
 
