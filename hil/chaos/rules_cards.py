@@ -3,7 +3,6 @@
 from typing import Final
 
 from hil.chaos.case import Case
-from hil.chaos.history import Event
 from hil.chaos.verdict import Violation
 
 _CLONE: Final = "clone_suspected"
@@ -24,12 +23,15 @@ def copies_are_stopped(case: Case) -> list[Violation]:
 
 
 def refusals_are_alarmed(case: Case) -> list[Violation]:
-    """Whoever was refused for an old token, people are told of it; an alarm may go with an older database."""
-    refused = [one for one in case.by_kind["wire"] if one["type"] == "ack" and one.get("about") == "sync"]
+    """Whoever is refused for an old token, people are told of it once a boot; an older database may lose the alarm."""
+    first: dict[tuple[str, str], float] = {}
+    for one in case.by_kind["wire"]:
+        if one["type"] == "ack" and one.get("about") == "sync":
+            first.setdefault((one["till"], one.get("boot_id", "")), one["t"])
     return [
-        Violation("lost", "I8", "", f"{one['till']} was refused at {one['t']:.1f}, and nobody was told")
-        for one in refused
-        if not _is_alarmed(case, one["till"], one["t"], frozenset({_CLONE}))
+        Violation("lost", "I8", "", f"{till} was refused at {at:.1f}, and nobody was told")
+        for (till, _), at in first.items()
+        if not _is_alarmed(case, till, at, frozenset({_CLONE}))
     ]
 
 
@@ -55,19 +57,15 @@ def _first_seen(case: Case, request_id: str) -> float:
 
 
 def _is_alarmed(case: Case, till: str, since: float, names: frozenset[str]) -> bool:
-    """Return whether an alarm was seen; the same boot is alarmed once, and an older database may have lost it."""
+    """Return whether an alarm was seen; an older database may have lost it."""
     if any(put_back >= since for _, put_back in case.restores):
         return True
-    return any(one["till"] == till and one["name"] in names for one in _alarms(case, since))
+    alarms = [one for one in case.by_kind["alarm"] if one["t"] >= since - _READ_BEFORE_S]
+    return any(one["till"] == till and one["name"] in names for one in alarms)
 
 
-def _alarms(case: Case, since: float) -> list[Event]:
-    """Return the alarms that were read after a time; of one boot there is one, so an earlier one may be it."""
-    return [one for one in case.by_kind["alarm"] if one["t"] >= since - _SAME_BOOT_S]
-
-
-#: A till that is refused comes again with each connection, and is alarmed once a boot.
-_SAME_BOOT_S: Final = 60.0
+#: The page may be read this much before the refusal is heard on the wire.
+_READ_BEFORE_S: Final = 1.0
 
 
 #: Alarm → what it says of a till.

@@ -43,7 +43,7 @@ def play(folder: Path, *arguments: str, planted: str = "") -> subprocess.Complet
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=420, check=False)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 def test_chaos_half_a_minute_loses_doubles_and_lies_about_nothing(tmp_path: Path) -> None:
     played = play(tmp_path / "run", "--seconds", str(SECONDS), "--seed", "7")
     assert played.returncode == 0, played.stdout + played.stderr
