@@ -82,6 +82,7 @@ RULES: Final[tuple[Callable[[Case], list[Violation]], ...]] = (
     rules_untrue.untrue_rows,
     rules_untrue.untrue_amounts,
     rules_untrue.changed_finals,
+    rules_untrue.bill_differs,
     rules_untrue.failures,
     rules_cards.copies_are_stopped,
     rules_cards.refusals_are_alarmed,

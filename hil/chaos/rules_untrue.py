@@ -131,6 +131,16 @@ def _by_life(case: Case, one: str, rows: list[Event]) -> list[list[str]]:
     return lives
 
 
+def bill_differs(case: Case) -> list[Violation]:
+    """I1, I4: the acquirer's bill agrees with the record in both directions, but for what a case names (trust.md 10)."""
+    return [
+        Violation("untrue", "I4", str(one.get("refund_request_id", "")), f"the bill differs: {one}")
+        for event in case.by_kind["bill"]
+        for one in event["differences"]
+        if one["is_new"]
+    ]
+
+
 def failures(case: Case) -> list[Violation]:
     """Answers 5xx of the back office, and tills in the SAFE state: not money, and not right either."""
     cuts = [event["t"] for event in case.by_kind["kill"] if event["what"] == "database"]

@@ -133,6 +133,7 @@ async def _work(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     await reviewer.note_all()
+    world.history.add("bill", differences=await world.reconcile())
     world.history.add("end")
 
 

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from hil.chaos.history import HISTORY, History
 from hil.chaos.postgres import Postgres
 from hil.chaos.proxy import Proxy
@@ -171,6 +173,12 @@ class World:
                 return
             await asyncio.sleep(0.5)
         await self._tool("rescue", "--by", "robot", str(file))
+
+    async def reconcile(self) -> list[dict[str, Any]]:
+        """Compare the acquirer's bill with the record; returns what differs."""
+        found = msgspec.json.decode(await self._tool("reconcile", "--acquirer", "simulated", "--json"))
+        differences: list[dict[str, Any]] = found["differences"]
+        return differences
 
     async def restore(self, path: Path) -> None:
         """Put a copy back. The back office must not run."""

@@ -146,6 +146,10 @@ def fail_inside(history: History, _ledger: History) -> None:
     add(history, 3.0, "failure", path="/api/requests", status=500, text="Internal Server Error")
 
 
+def bill_another_amount(history: History, _ledger: History) -> None:
+    add(history, 9.1, "bill", differences=[{"kind": "amount", "refund_request_id": ID, "is_new": True}])
+
+
 def leave_a_pin_on_the_disk(history: History, _ledger: History) -> None:
     add(history, 3.0, "leak", till=TILL, file="draft.db-wal")
 
@@ -176,6 +180,7 @@ BREAKS: list[tuple[str, Break]] = [
     ("untrue", break_a_trail),
     ("untrue", succeed_without_money),
     ("untrue", fail_inside),
+    ("untrue", bill_another_amount),
     ("leaked", leave_a_pin_on_the_disk),
 ]
 
