@@ -132,7 +132,7 @@ def _by_life(case: Case, one: str, rows: list[Event]) -> list[list[str]]:
 
 
 def bill_differs(case: Case) -> list[Violation]:
-    """I1, I4: the acquirer's bill agrees with the record in both directions, but for what a case names (trust.md 10)."""
+    """I1, I4: the acquirer's bill agrees with the record in both directions, but for known cases (trust.md 10)."""
     return [
         Violation("untrue", "I4", str(one.get("refund_request_id", "")), f"the bill differs: {one}")
         for event in case.by_kind["bill"]
