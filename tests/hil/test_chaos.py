@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hil.chaos.__main__ import main
+from hil.chaos.history import HISTORY, read_lines
 from hil.chaos.planted import environment
 from hil.chaos.planted.bugs import BUGS
 
@@ -92,6 +93,28 @@ def test_chaos_same_run_without_the_bug_is_clean(tmp_path: Path, bug: str) -> No
     said, took_s = tried(tmp_path / "sane", bug, SEEDS[0], is_planted=False)
     print(f"sane run of {bug} took_s={took_s:.0f}")
     assert said == ""
+
+
+#: Fault → what the history must hold of it.
+ALONE = {
+    "restore_office": "restore",
+    "old_card": "old_card",
+    "clone_card": "clone",
+    "clock_jumps": "clock",
+    "swap_certificate": "fault",
+    "wipe_broker": "fault",
+}
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(420)
+@pytest.mark.parametrize("fault", sorted(ALONE))
+def test_chaos_one_fault_alone_over_and_over_keeps_every_promise(tmp_path: Path, fault: str) -> None:
+    played = play(tmp_path / "run", "--seconds", "40", "--seed", "11", "--faults", fault)
+    print(f"fault={fault} {played.stdout.strip()}")
+    assert played.returncode == 0, played.stdout + played.stderr
+    kinds = [event["kind"] for event in read_lines(tmp_path / "run" / HISTORY)]
+    assert kinds.count(ALONE[fault]) >= 1
 
 
 _COMMIT = """
