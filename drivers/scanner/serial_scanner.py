@@ -8,12 +8,12 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from drivers.links.fd_link import FdLink
+from drivers.links.fd_link import FdLink, Port
 from drivers.links.opener import Opener
 from drivers.links.serial_port import SerialPort
 from drivers.scanner.families import make_protocol
 from drivers.scanner.framer import Frame, Garble, Garbled
-from drivers.scanner.protocol import Counted, Item, Reply
+from drivers.scanner.protocol import Counted, Item, Reply, ScanProtocol
 from pos_agent.devices.interfaces import EventSink
 from pos_agent.domain.config import ScannerConfig
 from pos_agent.domain.events import DeviceName, ScanGarbled, ScanRead
@@ -35,17 +35,26 @@ class SerialScanner:
         config: Port, speed, protocol, re-read window.
         sink: Takes the events.
         opener: Opens and closes the port.
+        port: Another port than the serial one that the configuration names, such as a camera's process.
+        protocol: The protocol to speak there.
     Raises:
         ConfigValueError: The configuration names a protocol that does not exist.
     """
 
-    def __init__(self, config: ScannerConfig, *, sink: EventSink, opener: Opener) -> None:
+    def __init__(
+        self,
+        config: ScannerConfig,
+        *,
+        sink: EventSink,
+        opener: Opener,
+        port: Port | None = None,
+        protocol: ScanProtocol | None = None,
+    ) -> None:
         self._config = config
         self._sink = sink
-        self._protocol = make_protocol(config)
-        self._link = FdLink(
-            DeviceName.SCANNER, SerialPort(config.path, baud=config.baud), opener=opener, on_bytes=self._on_bytes
-        )
+        self._protocol = protocol or make_protocol(config)
+        port = port or SerialPort(config.path, baud=config.baud)
+        self._link = FdLink(DeviceName.SCANNER, port, opener=opener, on_bytes=self._on_bytes)
         self._counters: Counter[str] = Counter(GoodScanCount=0)
         self._silence: asyncio.TimerHandle | None = None
         self._last_activity_s = 0.0

@@ -71,11 +71,34 @@ class TrustConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     lookup_key_file: str = ""
 
 
-class ScannerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The serial barcode scanner.
+class CameraConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A camera as the scanner, for ``driver = "camera"``; needs the extra ``camera`` or ``zxing``.
 
     Attributes:
-        path: Device node, best ``/dev/serial/by-id/…``; empty = no scanner.
+        width, height: Size of the picture that is asked of the camera, in dots.
+        fps: Pictures a second at most; a fifth of it while nothing moves in front of the camera.
+        decoder: ``zxing`` (zxing-cpp), ``pyzbar``, or ``auto``: the first of these that is installed.
+        symbols: What is looked for: ``qr``, ``code128``, ``ean13``, ``ean8``, ``code39``. Each one more costs time and
+            wrong reads.
+        deadline_ms: A picture that takes longer ends the decoder's process; it is started again.
+        memory_mb: Address space of that process.
+    """
+
+    width: int = 640
+    height: int = 480
+    fps: float = 10.0
+    decoder: str = "auto"
+    symbols: tuple[str, ...] = ("qr", "code128", "ean13")
+    deadline_ms: int = 2000
+    memory_mb: int = 512
+
+
+class ScannerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The barcode scanner.
+
+    Attributes:
+        driver: ``serial``, ``camera``, or the name of an installed driver (docs/devices.md).
+        path: Device node, best ``/dev/serial/by-id/…``; for a camera ``/dev/v4l/by-id/…``; empty = no scanner.
         baud: Ignored by USB CDC scanners.
         protocol: ``plain`` (text and a suffix), ``ack_nak`` (the same, acknowledged), ``ssi`` (Zebra SSI packets) or
             ``grow`` (Grow GM65 and GM8xx with heartbeat).
@@ -84,8 +107,10 @@ class ScannerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         suffix: ``any`` (CR, LF, CRLF, NUL, ETX end a frame), ``tab`` (these and TAB) or ``idle`` (only silence does).
         idle_gap_ms: Silence that ends a frame without suffix.
         reread_window_ms: The same data again within this time is dropped and counted.
+        options: For installed drivers: what they are to know, as their documents say.
     """
 
+    driver: str = "serial"
     path: str = ""
     baud: int = 9600
     protocol: str = "plain"
@@ -93,6 +118,8 @@ class ScannerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     suffix: str = "any"
     idle_gap_ms: int = 50
     reread_window_ms: int = 700
+    options: dict[str, str] = {}
+    camera: CameraConfig = msgspec.field(default_factory=CameraConfig)
 
 
 class PrinterConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -7,10 +7,11 @@ import pytest
 import pytest_asyncio
 
 from tests.contract import display_rigs, rigs
+from tests.contract.camera_rigs import CameraRig, ZbarCameraRig
 from tests.contract.printer_rigs import PRINTERS
 from tests.contract.scanner_rigs import WIRE_RIGS
 
-_SCANNERS = [rigs.FakeScannerRig, rigs.SerialScannerRig, *WIRE_RIGS]
+_SCANNERS = [rigs.FakeScannerRig, rigs.SerialScannerRig, *WIRE_RIGS, CameraRig, ZbarCameraRig]
 _KEYPADS = [rigs.FakeKeypadRig, rigs.EvdevKeypadRig, rigs.MatrixKeypadRig]
 _DISPLAYS = [
     rigs.FakeDisplayRig,
