@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from drivers.links.opener import Opener
+from drivers.plugins import DriverRequest, FindData, build_plugin
 from pos_agent.devices.interfaces import Device, EventSink, LineDisplay, POSKeyboard, POSPrinter, Scanner
 from pos_agent.domain.config import DevicesConfig, DisplayConfig, KeypadConfig, PrinterConfig, ScannerConfig
 from pos_agent.domain.events import DeviceName
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from drivers.display.dialect import Dialect
 
 _log = logging.getLogger(__name__)
-#: Finds a file of the shipped data by its path below config/, such as ``keymaps/usb-numpad.toml``.
-FindData = Callable[[str], Path]
+#: The drivers of this repository by role; any other name is looked for among the installed packages.
+_SCANNERS: Final = ("serial", "camera")
+_PRINTERS: Final = ("escpos",)
+_KEYPADS: Final = ("evdev", "matrix")
 
 
 class DeviceSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,17 +53,37 @@ def build_devices(
     """
     opener = Opener()
     return DeviceSet(
-        scanner=_scanner(config.scanner, sink, opener),
+        scanner=_scanner(config.scanner, sink, opener, find_data),
         printer=_printer(config.printer, sink, opener, find_data, allow_backend_override),
         keypad=_keypad(config.keypad, sink, opener, find_data),
-        operator_display=_display(DeviceName.OPERATOR_DISPLAY, config.operator_display, opener),
-        customer_display=_display(DeviceName.CUSTOMER_DISPLAY, config.customer_display, opener),
+        operator_display=_display(DeviceName.OPERATOR_DISPLAY, config.operator_display, sink, opener, find_data),
+        customer_display=_display(DeviceName.CUSTOMER_DISPLAY, config.customer_display, sink, opener, find_data),
     )
 
 
-def _scanner(config: ScannerConfig, sink: EventSink, opener: Opener) -> Scanner | None:
+def _plugin(
+    role: DeviceName,
+    config: ScannerConfig | PrinterConfig | KeypadConfig | DisplayConfig,
+    sink: EventSink,
+    opener: Opener,
+    find_data: FindData,
+    *,
+    known: tuple[str, ...],
+) -> Any:
+    request = DriverRequest(role=role, config=config, sink=sink, opener=opener, find_data=find_data)
+    return build_plugin(request, known=known)
+
+
+def _scanner(config: ScannerConfig, sink: EventSink, opener: Opener, find_data: FindData) -> Scanner | None:
+    if config.driver not in _SCANNERS:
+        scanner: Scanner = _plugin(DeviceName.SCANNER, config, sink, opener, find_data, known=_SCANNERS)
+        return scanner
     if not config.path:
         return None
+    if config.driver == "camera":
+        from drivers.camera.camera_scanner import CameraScanner  # noqa: PLC0415 - only what is configured
+
+        return CameraScanner(config, sink=sink, opener=opener)
     from drivers.scanner.serial_scanner import SerialScanner  # noqa: PLC0415 - only what is configured
 
     return SerialScanner(config, sink=sink, opener=opener)
@@ -70,6 +92,9 @@ def _scanner(config: ScannerConfig, sink: EventSink, opener: Opener) -> Scanner 
 def _printer(
     config: PrinterConfig, sink: EventSink, opener: Opener, find_data: FindData, allow_backend_override: bool
 ) -> POSPrinter | None:
+    if config.driver not in _PRINTERS:
+        printer: POSPrinter = _plugin(DeviceName.PRINTER, config, sink, opener, find_data, known=_PRINTERS)
+        return printer
     if not (config.usb if config.link in ("usb", "libusb") else config.path):
         return None
     from drivers.escpos.build import build  # noqa: PLC0415 - only what is configured
@@ -85,6 +110,9 @@ def _printer(
 
 
 def _keypad(config: KeypadConfig, sink: EventSink, opener: Opener, find_data: FindData) -> POSKeyboard | None:
+    if config.driver not in _KEYPADS:
+        keypad: POSKeyboard = _plugin(DeviceName.KEYPAD, config, sink, opener, find_data, known=_KEYPADS)
+        return keypad
     if not config.path:
         return None
     from drivers.keypad.keymap import load_keymap  # noqa: PLC0415 - only what is configured
@@ -94,29 +122,20 @@ def _keypad(config: KeypadConfig, sink: EventSink, opener: Opener, find_data: Fi
         from drivers.keypad.evdev_keypad import EvdevKeypad  # noqa: PLC0415 - see above
 
         return EvdevKeypad(config, keymap=keymap, sink=sink, opener=opener)
-    if config.driver == "matrix":
-        from drivers.keypad.matrix_keypad import MatrixKeypad  # noqa: PLC0415 - see above
+    from drivers.keypad.matrix_keypad import MatrixKeypad  # noqa: PLC0415 - see above
 
-        return MatrixKeypad(config, keymap=keymap, sink=sink, opener=opener)
-    raise ConfigValueError(
-        f"no keypad driver {config.driver!r}", key="devices.keypad.driver", origin="config", hint="one of evdev, matrix"
-    )
+    return MatrixKeypad(config, keymap=keymap, sink=sink, opener=opener)
 
 
-def _display(name: DeviceName, config: DisplayConfig, opener: Opener) -> LineDisplay | None:
+def _display(
+    name: DeviceName, config: DisplayConfig, sink: EventSink, opener: Opener, find_data: FindData
+) -> LineDisplay | None:
     if config.driver == "none":
         return None
-    try:
-        build = _DISPLAYS[config.driver]
-    except KeyError:
-        known = ", ".join((*_DISPLAYS, "none"))
-        raise ConfigValueError(
-            f"no display driver {config.driver!r}",
-            key=f"devices.{name}.driver",
-            origin="config",
-            hint=f"one of {known}",
-        ) from None
-    return build(name, config, opener)
+    if config.driver not in _DISPLAYS:
+        display: LineDisplay = _plugin(name, config, sink, opener, find_data, known=(*_DISPLAYS, "none"))
+        return display
+    return _DISPLAYS[config.driver](name, config, opener)
 
 
 def _ansi(name: DeviceName, config: DisplayConfig, opener: Opener) -> LineDisplay:

@@ -126,6 +126,7 @@ class PrinterConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The ESC/POS receipt printer.
 
     Attributes:
+        driver: ``escpos``, or the name of an installed driver (docs/devices.md).
         link: How it is connected: ``usb`` (by its id: usblp where the kernel has bound it, else libusb), ``libusb``,
             ``usblp``, ``serial`` or ``tcp``.
         usb: ``VID:PID`` or ``VID:PID:SERIAL`` in hex, for ``usb`` and ``libusb``; empty = no printer.
@@ -136,8 +137,10 @@ class PrinterConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         text_mode: Overrides the profile: ``codepage``, ``gb18030`` or ``raster``; empty = as the profile says.
         tier: Highest completion tier to claim, if the profile's model proves it: ``sent``, ``sent_clean``,
             ``processed`` or ``confirmed`` (D13).
+        options: For installed drivers.
     """
 
+    driver: str = "escpos"
     link: str = "usb"
     usb: str = ""
     path: str = ""
@@ -146,23 +149,27 @@ class PrinterConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     profile: str = "generic-80mm"
     text_mode: str = ""
     tier: str = "confirmed"
+    options: dict[str, str] = {}
 
 
 class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The keypad.
 
     Attributes:
-        driver: ``evdev`` (USB keypads) or ``matrix`` (serial pads, one character a key).
+        driver: ``evdev`` (USB keypads), ``matrix`` (serial pads, one character a key), or the name of an installed
+            driver (docs/devices.md).
         path: evdev node, best ``/dev/input/by-path/…`` (the port), or ``usb:VID:PID[:SERIAL]`` in hex (the unit); for
             ``matrix`` a serial device node; empty = no keypad.
         keymap: Name of a file in config/keymaps without its ending.
         baud: For ``matrix``.
+        options: For installed drivers.
     """
 
     driver: str = "evdev"
     path: str = ""
     keymap: str = "usb-numpad"
     baud: int = 9600
+    options: dict[str, str] = {}
 
 
 class DisplayConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -171,7 +178,7 @@ class DisplayConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     Attributes:
         driver: ``framebuffer`` (HDMI and DSI panels), ``ansi`` (terminals), ``serial`` (20×4, Epson commands) or
             ``none``; customer displays: ``epson``, ``cd5220``, ``led8`` (eight digits, lamps by STX L), ``led8s``
-            (the same, lamps by ESC s), ``none``.
+            (the same, lamps by ESC s), ``none``. Or the name of an installed driver (docs/devices.md).
         path: Framebuffer, terminal or serial device node.
         columns: Cells a line.
         rows: Lines.
@@ -180,6 +187,7 @@ class DisplayConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         rotate: For framebuffers: degrees by which the picture is turned clockwise: 0, 90, 180 or 270.
         console: For framebuffers: the terminal whose text would cover the menu, such as ``/dev/tty1``; empty = none.
         geometry: For a plain file as framebuffer only (bench, tests): ``WIDTHxHEIGHTxBITS``, such as ``800x480x16``.
+        options: For installed drivers.
     """
 
     driver: str = "none"
@@ -191,6 +199,7 @@ class DisplayConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     rotate: int = 0
     console: str = ""
     geometry: str = ""
+    options: dict[str, str] = {}
 
 
 class DevicesConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from drivers.contract.rig import run_rig
 from tests.contract import display_rigs, rigs
 from tests.contract.camera_rigs import CameraRig, ZbarCameraRig
 from tests.contract.printer_rigs import PRINTERS
@@ -24,39 +25,31 @@ _PRINTERS = [rigs.FakePrinterRig, *PRINTERS]
 _DEVICES = [*_SCANNERS, *_KEYPADS, *_DISPLAYS, display_rigs.Led8DisplayRig, *_PRINTERS]
 
 
-async def _run(rig: rigs.DeviceRig) -> AsyncIterator[rigs.DeviceRig]:
-    await rig.start()
-    yield rig
-    await rig.device.close()
-    rig.unplug()
-    await rig.stop()
-
-
 @pytest_asyncio.fixture(params=_DEVICES, ids=lambda rig: rig.__name__)
 async def device_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
-    async for rig in _run(request.param(tmp_path)):
+    async for rig in run_rig(request.param(tmp_path)):
         yield rig
 
 
 @pytest_asyncio.fixture(params=_SCANNERS, ids=lambda rig: rig.__name__)
 async def scanner_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
-    async for rig in _run(request.param(tmp_path)):
+    async for rig in run_rig(request.param(tmp_path)):
         yield rig
 
 
 @pytest_asyncio.fixture(params=_KEYPADS, ids=lambda rig: rig.__name__)
 async def keypad_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
-    async for rig in _run(request.param(tmp_path)):
+    async for rig in run_rig(request.param(tmp_path)):
         yield rig
 
 
 @pytest_asyncio.fixture(params=_DISPLAYS, ids=lambda rig: rig.__name__)
 async def display_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
-    async for rig in _run(request.param(tmp_path)):
+    async for rig in run_rig(request.param(tmp_path)):
         yield rig
 
 
 @pytest_asyncio.fixture(params=_PRINTERS, ids=lambda rig: rig.__name__)
 async def printer_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
-    async for rig in _run(request.param(tmp_path)):
+    async for rig in run_rig(request.param(tmp_path)):
         yield rig

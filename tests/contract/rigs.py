@@ -1,9 +1,5 @@
-"""One device on a bench of its own: the fake, or the driver on a pty or FIFO made here.
+"""This repository's devices, each on a bench of its own: the fake, or the driver on a pty or FIFO made here."""
 
-Third-party drivers add a rig and run the same suites.
-"""
-
-import asyncio
 import contextlib
 import os
 import struct
@@ -13,6 +9,7 @@ from pathlib import Path
 
 import pyte
 
+from drivers.contract.rig import DeviceRig, DisplayRig, KeypadRig, PrinterRig, ScannerRig, settle
 from drivers.display.ansi import AnsiDialect
 from drivers.display.framebuffer import FramebufferDisplay
 from drivers.display.framebuffer_port import FramebufferPort
@@ -27,11 +24,11 @@ from drivers.links.tty_port import TtyPort
 from drivers.scanner.serial_scanner import SerialScanner
 from hil.simulators.cell_reader import read_cells
 from hil.simulators.matrix_keypad import MATRIX_4X4, SimMatrixKeypad
-from pos_agent.devices.interfaces import Device, LineDisplay, POSKeyboard, POSPrinter, Scanner
 from pos_agent.domain.config import KeypadConfig, ScannerConfig
-from pos_agent.domain.events import DeviceName, Event, Key
+from pos_agent.domain.events import DeviceName, Key
 from tests.fakes.devices import FakeDisplay, FakeKeypad, FakePrinter, FakeScanner
 
+__all__ = ["DeviceRig", "DisplayRig", "KeypadRig", "PrinterRig", "ScannerRig", "settle"]
 KEYMAP = Path(__file__).parents[2] / "config" / "keymaps" / "usb-numpad.toml"
 
 
@@ -61,52 +58,6 @@ class Pty:
             while chunk := os.read(self.master, 65_536):
                 data += chunk
         return data
-
-
-class DeviceRig:
-    """What every device contract needs."""
-
-    device: Device
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    async def start(self) -> None:
-        """Make what the device needs around it; nothing is plugged in yet."""
-
-    async def stop(self) -> None:
-        """Take it away."""
-
-    def plug(self) -> None:
-        raise NotImplementedError
-
-    def unplug(self) -> None:
-        raise NotImplementedError
-
-
-class ScannerRig(DeviceRig):
-    device: Scanner
-
-    async def scan(self, label: str) -> None:
-        raise NotImplementedError
-
-
-class KeypadRig(DeviceRig):
-    device: POSKeyboard
-    #: Every key that this keypad has.
-    keys: Sequence[Key] = tuple(Key)
-
-    async def press(self, keys: Sequence[Key]) -> None:
-        raise NotImplementedError
-
-
-class DisplayRig(DeviceRig):
-    device: LineDisplay
-    rows = 4
-
-    def lines(self) -> list[str]:
-        """Return what a person sees, trailing spaces stripped."""
-        raise NotImplementedError
 
 
 class FakeScannerRig(ScannerRig):
@@ -327,21 +278,6 @@ class EpsonDisplayRig(DisplayRig):
             index += 1
 
 
-class PrinterRig(DeviceRig):
-    device: POSPrinter
-
-    def printed(self) -> bytes:
-        """Return every byte that the printer accepted so far, in order."""
-        raise NotImplementedError
-
-    def end_paper_after(self, count: int) -> None:
-        """Let the paper end when the printer has accepted `count` more bytes."""
-        raise NotImplementedError
-
-    def refill(self) -> None:
-        raise NotImplementedError
-
-
 class FakePrinterRig(PrinterRig):
     def __init__(self, _: Path) -> None:
         super().__init__()
@@ -361,9 +297,3 @@ class FakePrinterRig(PrinterRig):
 
     def refill(self) -> None:
         self._fake.refill()
-
-
-async def settle() -> None:
-    """Let the event loop look at every descriptor twice."""
-    for _ in range(4):
-        await asyncio.sleep(0)

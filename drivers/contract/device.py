@@ -1,0 +1,69 @@
+"""What every device promises to the supervisor."""
+
+import asyncio
+
+import pytest
+
+from drivers.contract.rig import DeviceRig, settle
+from pos_agent.errors import NoHardwareError, OfflineError
+
+
+async def test_device_not_plugged_in_open_raises_no_hardware(device_rig: DeviceRig) -> None:
+    with pytest.raises(NoHardwareError):
+        await device_rig.device.open()
+
+
+async def test_device_unplugged_wait_lost_returns_offline(device_rig: DeviceRig) -> None:
+    device_rig.plug()
+    await device_rig.device.open()
+    device_rig.unplug()
+
+    async with asyncio.timeout(5):
+        error = await device_rig.device.wait_lost()
+
+    assert isinstance(error, OfflineError)
+    assert error.device == device_rig.device.name
+
+
+async def test_device_in_use_wait_lost_waits_and_is_cancellable(device_rig: DeviceRig) -> None:
+    device_rig.plug()
+    await device_rig.device.open()
+    waiting = asyncio.create_task(device_rig.device.wait_lost())
+    await settle()
+    assert not waiting.done()
+
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    device_rig.unplug()
+    async with asyncio.timeout(5):
+        assert isinstance(await device_rig.device.wait_lost(), OfflineError)
+
+
+async def test_device_close_is_idempotent_and_never_raises_when_gone(device_rig: DeviceRig) -> None:
+    await device_rig.device.close()
+    device_rig.plug()
+    await device_rig.device.open()
+    device_rig.unplug()
+
+    async with asyncio.timeout(2):
+        await device_rig.device.close()
+        await device_rig.device.close()
+
+
+async def test_device_plugged_in_again_opens_again(device_rig: DeviceRig) -> None:
+    for _ in range(3):
+        device_rig.plug()
+        await device_rig.device.open()
+        device_rig.unplug()
+        async with asyncio.timeout(5):
+            await device_rig.device.wait_lost()
+        await device_rig.device.close()
+
+
+async def test_device_closed_and_opened_while_plugged_in(device_rig: DeviceRig) -> None:
+    device_rig.plug()
+    for _ in range(3):
+        await device_rig.device.open()
+        await device_rig.device.close()
