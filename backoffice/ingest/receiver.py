@@ -251,7 +251,7 @@ def keep(session: Session, context: Context, incoming: Incoming, *, cause: str, 
 def _read_head(payload: bytes) -> _Head | None:
     try:
         return msgspec.json.decode(payload, type=_Head)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -263,5 +263,5 @@ def _read_unverified(envelope: bytes) -> _Head | None:
         return None
     try:
         return _read_head(msgspec.json.decode(envelope, type=Outer).payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

@@ -16,7 +16,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One printed line.
 
     Attributes:
-        text: Printable characters only; no control, format or private-use character.
+        text: No control or format character; what no font has stays, for the encoder to refuse or replace.
         width, height: Multiples of the font, 1 or 2.
         is_critical: Holds money or an identifier: shown exactly or not at all.
     """

@@ -5,11 +5,12 @@ from typing import Final, TypeVar
 import msgspec
 
 from pos_agent.errors import LocalProtocolError, RemoteProtocolError, UnsupportedVersionError
+from pos_agent.protocol.limits import refuse_unusable
 from pos_agent.protocol.messages import VERSION, DownMessage, UpMessage
 
 #: Largest payload (inside the envelope) of any message; MQTT's Maximum Packet Size is 256 KiB.
 MAX_PAYLOAD_BYTES: Final = 64 * 1024
-_T = TypeVar("_T")
+_T = TypeVar("_T", bound=msgspec.Struct)
 _UP = msgspec.json.Decoder(UpMessage)
 _DOWN = msgspec.json.Decoder(DownMessage)
 
@@ -50,20 +51,25 @@ def _decode(data: bytes, decoder: "msgspec.json.Decoder[_T]") -> _T:
     """Decode, telling malformed from unsupported.
 
     Raises:
-        RemoteProtocolError: Too large, not JSON, or a field is missing or of the wrong type.
+        RemoteProtocolError: Too large, not JSON, or a field is missing, of the wrong type or unusable.
         UnsupportedVersionError: A type or version that this build does not know.
     """
     if len(data) > MAX_PAYLOAD_BYTES:
         raise RemoteProtocolError(f"payload of {len(data)} bytes, limit {MAX_PAYLOAD_BYTES}")
     try:
         head = _HEAD.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RemoteProtocolError(f"not a message: {error}") from error
     if head.v != VERSION:
         raise UnsupportedVersionError(f"type={head.type} v={head.v}, this build speaks v={VERSION}")
     try:
-        return decoder.decode(data)
+        message = decoder.decode(data)
+        refuse_unusable(message)
+        return message
     except msgspec.ValidationError as error:
         if "at `$.type`" in str(error):
             raise UnsupportedVersionError(f"unknown type={head.type}") from error
+        raise RemoteProtocolError(f"type={head.type}: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # The head skips what it does not know; text that is no UTF-8 shows only here.
         raise RemoteProtocolError(f"type={head.type}: {error}") from error

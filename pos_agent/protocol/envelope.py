@@ -72,7 +72,7 @@ def unseal(data: bytes, *, payload_type: str, keys: Mapping[str, PublicKey]) -> 
     try:
         envelope = _DECODER.decode(data)
         payload = b64decode(envelope.payload, validate=True)
-    except (msgspec.DecodeError, UnicodeDecodeError, Base64Error, ValueError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, Base64Error, ValueError, RecursionError) as error:
         raise RemoteProtocolError(f"not an envelope: {error}") from error
     if envelope.payload_type != payload_type:
         raise SignatureError(f"payload type {envelope.payload_type!r}, expected {payload_type!r}")

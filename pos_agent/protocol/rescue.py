@@ -17,6 +17,7 @@ from pos_agent.domain.refund import RefundRequest
 from pos_agent.errors import RemoteProtocolError, SignatureError
 from pos_agent.protocol.ed25519 import PrivateKey, PublicKey, WrongSignatureError
 from pos_agent.protocol.envelope import pre_authentication_encoding
+from pos_agent.protocol.limits import refuse_unusable
 from pos_agent.protocol.messages import RefundRequestMessage
 
 TYPE: Final = "application/vnd.pos.rescue+msgpack;v=1"
@@ -119,7 +120,7 @@ def _open(text: str) -> _Sealed:
     data = text[len(PREFIX) :]
     try:
         return _DECODER.decode(urlsafe_b64decode(data + "=" * (-len(data) % 4)))
-    except (msgspec.DecodeError, UnicodeError, Base64Error, ValueError) as error:
+    except (msgspec.DecodeError, UnicodeError, Base64Error, ValueError, RecursionError) as error:
         raise RemoteProtocolError(f"a slip's QR code, but damaged: {error}") from error
 
 
@@ -136,9 +137,11 @@ def _unpack(body: bytes) -> RefundRequestMessage:
         rev, *values = msgspec.msgpack.decode(body, type=list[Any])
         fields = {name: _long(name, value) for name, value in zip(FIELDS, values, strict=False) if value is not None}
         request = msgspec.convert(fields, RefundRequest)
-        return RefundRequestMessage(terminal_id=request.terminal_id, request=request, rev=msgspec.convert(rev, int))
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError, ValueError, OverflowError) as error:
+        message = RefundRequestMessage(terminal_id=request.terminal_id, request=request, rev=msgspec.convert(rev, int))
+    except (msgspec.DecodeError, UnicodeError, ValueError, OverflowError, RecursionError) as error:
         raise RemoteProtocolError(f"a slip's QR code, but unusable: {error}") from error
+    refuse_unusable(message)
+    return message
 
 
 _NUMBERS: Final = frozenset({"refund_request_id", "previous_request_id"})

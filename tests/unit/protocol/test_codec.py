@@ -92,3 +92,38 @@ def test_messages_are_immutable() -> None:
     with pytest.raises(AttributeError):
         ACK.rev = 2  # type: ignore[misc]
     assert msgspec.structs.replace(ACK, rev=2).rev == 2
+
+
+NESTED = b"[" * 50_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        GOLDEN_ACK[:-1] + b',"later":' + NESTED,
+        GOLDEN_ACK.replace(b'"98"', b'"\xff"'),  # a field that the head skips
+        GOLDEN_ACK.replace(b'"rev":1', b'"rev":9007199254740992'),
+        GOLDEN_ACK.replace(b'"epoch":1', b'"epoch":-100000000000000000000'),
+        GOLDEN_ACK.replace(b'"98"', b'"9\\u00008"'),
+        GOLDEN_ACK.replace(b"2026-11-20T10:00:00Z", b"0001-01-01T00:00:00+14:00"),
+    ],
+    ids=["nested", "no UTF-8", "number", "negative number", "NUL", "year 1"],
+)
+def test_message_that_no_database_could_keep_is_refused_as_malformed(data: bytes) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        codec.decode_down(data)
+    assert caught.value.status == "malformed"
+
+
+@pytest.mark.parametrize("data", [{"k": "a\0"}, {"\0": "a"}])
+def test_message_with_nul_inside_a_mapping_is_refused(data: dict[str, str]) -> None:
+    event = TerminalEventMessage(terminal_id=TERMINAL_ID, event_id="e", name="n", at=START, data=data)
+    with pytest.raises(RemoteProtocolError, match="data: NUL"):
+        codec.decode_up(codec.encode(event))
+
+
+def test_request_with_a_number_too_large_deep_inside_is_refused() -> None:
+    message = RefundRequestMessage(terminal_id=TERMINAL_ID, request=make_request(7))
+    data = codec.encode(message).replace(b'"seq":0', b'"seq":9007199254740992')
+    with pytest.raises(RemoteProtocolError, match="seq: number"):
+        codec.decode_up(data)

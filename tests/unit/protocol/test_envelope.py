@@ -83,3 +83,9 @@ def test_second_signature_by_a_pinned_key_is_enough() -> None:
 def test_oversize_is_refused_before_it_is_parsed() -> None:
     with pytest.raises(RemoteProtocolError, match="limit"):
         unseal(b" " * (MAX_ENVELOPE_BYTES + 1), payload_type=UP_TYPE, keys=KEYS)
+
+
+def test_unseal_of_endless_nesting_is_refused() -> None:
+    good = seal(b"{}", payload_type=UP_TYPE, kid="k", key=KEY)
+    with pytest.raises(RemoteProtocolError):
+        unseal(good[:-1] + b',"later":' + b"[" * 50_000, payload_type=UP_TYPE, keys=KEYS)
