@@ -198,7 +198,10 @@ class Interpreter:
         if len(args) >= 10 and args[1] == 112 and args[2] == 48:
             row_bytes = ((args[6] | args[7] << 8) + 7) // 8
             rows = args[8] | args[9] << 8
-            self._graphic = graphics.raster(args[10:], row_bytes, rows, (max(1, args[3]), max(1, args[4])))
+            if row_bytes * rows != len(args) - 10 or not {args[3], args[4]} <= {1, 2}:
+                self._note_unknown(b"\x1d(L" + args[:10])  # outside the command's definition: nothing is stored
+                return
+            self._graphic = graphics.raster(args[10:], row_bytes, rows, (args[3], args[4]))
         elif len(args) >= 2 and args[1] in (2, 50):
             self._flush()
             if self._graphic is not None:
