@@ -71,7 +71,7 @@ def load_profiles(folders: tuple[Path, ...] = _FOLDERS) -> dict[str, AcquirerPro
     for path in sorted(folder.glob("*.toml")) if folder else []:
         try:
             found[path.stem] = msgspec.convert(tomllib.loads(path.read_text("utf-8")), AcquirerProfile)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ConfigFileError(f"{path}: {error}") from error
     return found
 

@@ -16,6 +16,8 @@ from backoffice.refunds import file_case
 from backoffice.states import State
 from backoffice.store.schema import Attempt, ManualCase, Refund, Sale
 from pos_agent.domain.identifiers import is_refund_request_id
+from pos_agent.errors import RemoteProtocolError
+from pos_agent.protocol.limits import refuse_unusable
 
 
 class BillLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,9 +73,12 @@ def read_bill(path: Path) -> list[BillLine]:
         ValueError: A line cannot be read; says which.
     """
     data = path.read_bytes()
-    if path.suffix.lower() == ".csv":
-        return parse_lines(list(csv.DictReader(data.decode("utf-8-sig").splitlines())), str(path))
-    return parse_lines(msgspec.json.decode(data), str(path))
+    try:
+        if path.suffix.lower() == ".csv":
+            return parse_lines(list(csv.DictReader(data.decode("utf-8-sig").splitlines())), str(path))
+        return parse_lines(msgspec.json.decode(data), str(path))
+    except (csv.Error, RecursionError) as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def parse_lines(found: object, origin: str) -> list[BillLine]:
@@ -96,6 +101,10 @@ def parse_lines(found: object, origin: str) -> list[BillLine]:
             raise ValueError(f"{origin}: line {number}: {error}") from error
         if line.at is not None and line.at.tzinfo is None:
             raise ValueError(f"{origin}: line {number}: 'at' needs a zone")
+        try:
+            refuse_unusable(line)
+        except RemoteProtocolError as error:
+            raise ValueError(f"{origin}: line {number}: {error}") from error
         lines.append(line)
     return lines
 

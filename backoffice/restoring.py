@@ -67,8 +67,8 @@ def begin(session: Session, now: Now, *, lost_epoch: int = 0) -> int:
     """
     at = now()
     before = current_epoch(session)
-    # The minutes keep two restores of one copy apart even when the database between them is gone.
-    epoch = max(before, lost_epoch, int(at.timestamp()) // 60) + 1
+    # The tens of seconds keep two restores of one copy apart even when the database between them is gone.
+    epoch = max(before, lost_epoch, int(at.timestamp()) // 10) + 1
     set_epoch(session, epoch, is_restoring=True)
     session.add(Restore(epoch=epoch, from_epoch=before, started_at=at, window_days=WINDOW_DAYS))
     # Tokens of the copy are older than what tills were given since: the next one of each till is believed once.

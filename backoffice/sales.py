@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from backoffice.store.schema import Merchant, Sale
 from pos_agent.domain.money import MAX_AMOUNT_MINOR
 from pos_agent.domain.refund import Channel
+from pos_agent.errors import RemoteProtocolError
+from pos_agent.protocol.limits import refuse_unusable
 
 
 class SaleRow(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -53,21 +55,24 @@ def read_file(path: Path) -> list[SaleRow]:
     Raises:
         ValueError: A row is not a sale; says which.
     """
-    raw: list[object] = []
-    if path.suffix.lower() == ".json":
-        raw = msgspec.json.decode(path.read_bytes(), type=list[object])
-    else:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            raw = [_from_csv(row) for row in csv.DictReader(file)]
-    rows = []
-    for number, item in enumerate(raw, start=1):
-        try:
+    rows: list[SaleRow] = []
+    try:
+        for item in _raw_rows(path):
             row = msgspec.convert(item, SaleRow, strict=False)
             _check(row)
-        except (msgspec.ValidationError, ValueError) as error:
-            raise ValueError(f"{path}: sale {number}: {error}") from error
-        rows.append(row)
+            rows.append(row)
+    except (ValueError, csv.Error, RecursionError, RemoteProtocolError) as error:
+        raise ValueError(f"{path}: sale {len(rows) + 1}: {error}") from error
     return rows
+
+
+def _raw_rows(path: Path) -> Iterator[object]:
+    if path.suffix.lower() == ".json":
+        yield from msgspec.json.decode(path.read_bytes(), type=list[object])
+        return
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for row in csv.DictReader(file):
+            yield _from_csv(row)
 
 
 def _from_csv(row: dict[str, str]) -> dict[str, object]:
@@ -78,6 +83,7 @@ def _from_csv(row: dict[str, str]) -> dict[str, object]:
 
 
 def _check(row: SaleRow) -> None:
+    refuse_unusable(row)
     if row.paid_at.tzinfo is None:
         raise ValueError("paid_at needs a zone, such as 2026-11-20T18:32:00+08:00")
     if not 0 < row.paid_minor <= MAX_AMOUNT_MINOR or not 0 <= row.base_refunded_minor <= row.paid_minor:

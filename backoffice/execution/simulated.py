@@ -1,5 +1,7 @@
 """The adapter of the simulated acquirer: plain HTTP and JSON."""
 
+from typing import Any
+
 import httpx
 
 from backoffice.config import AcquirerConfig
@@ -28,7 +30,7 @@ class SimulatedAdapter:
         }
         try:
             response = await self._client.post("/refunds", json=body)
-            answer = response.json()
+            answer = _object(response)
         except httpx.ConnectError as error:
             return Answer(Outcome.REFUSED, "CHANNEL_DOWN", str(error))
         except (httpx.HTTPError, ValueError) as error:
@@ -43,7 +45,7 @@ class SimulatedAdapter:
         """See `Adapter.query`."""
         try:
             response = await self._client.get(f"/refunds/{refund_no}")
-            answer = response.json()
+            answer = _object(response)
             if response.status_code != httpx.codes.OK:
                 return Answer(Outcome.UNKNOWN, detail=f"http={response.status_code}")
             return Answer(Outcome(answer["status"]), str(answer.get("code", "")))
@@ -54,13 +56,31 @@ class SimulatedAdapter:
         """See `Adapter.refunded_minor`."""
         try:
             response = await self._client.get(f"/sales/{sale_ref}")
-            return int(response.json()["refunded_minor"]) if response.status_code == httpx.codes.OK else None
-        except (httpx.HTTPError, ValueError, KeyError):
+            total = _object(response).get("refunded_minor")
+        except (httpx.HTTPError, ValueError):
             return None
+        # Anything but a whole number is no total: a rounded one could hide a refund.
+        is_total = response.status_code == httpx.codes.OK and type(total) is int and total >= 0
+        return total if is_total else None
 
     async def close(self) -> None:
         """See `Adapter.close`."""
         await self._client.aclose()
+
+
+def _object(response: httpx.Response) -> dict[str, Any]:
+    """Return the decoded answer.
+
+    Raises:
+        ValueError: Not a JSON object, whatever else the bytes are.
+    """
+    try:
+        found = response.json()
+    except RecursionError as error:
+        raise ValueError("nested without end") from error
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
+    return found
 
 
 def fetch_bill(profile: AcquirerConfig) -> object:

@@ -17,6 +17,7 @@
 """
 
 from http import HTTPStatus
+from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -29,6 +30,7 @@ from backoffice.states import State
 from backoffice.web import auth, desk_facts, facts, fleet, gate, lists
 from pos_agent.i18n.backoffice import text
 
+_T = TypeVar("_T")
 #: Requests on one page of a script's list.
 _LIST_LIMIT = 500
 
@@ -58,6 +60,18 @@ class Json(Response):
         return msgspec.json.encode(content)
 
 
+async def _body(request: Request, kind: type[_T]) -> _T:
+    """Return the body as it is documented.
+
+    Raises:
+        msgspec.DecodeError: It is not.
+    """
+    try:
+        return msgspec.json.decode(await request.body(), type=kind)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error
+
+
 def problem(code: str, status: int, *, locale: str = "en", detail: str = "") -> JSONResponse:
     """Return an error as JSON: ``{"error": {"code", "message", "detail"}}``."""
     message = text(code if "." in code else f"error.{code}", locale)
@@ -72,7 +86,7 @@ async def health(request: Request) -> Response:
 
 async def login(request: Request) -> Response:
     """Open a session."""
-    call = msgspec.json.decode(await request.body(), type=LoginCall)
+    call = await _body(request, LoginCall)
     desk = gate.desk_of(request)
     try:
         token, csrf = await gate.sign_in(desk, call.user, call.password, address=gate.address_of(request))
@@ -118,7 +132,7 @@ async def post_decision(request: Request) -> Response:
     """Take a decision."""
     session_of = await gate.signed_in(request)
     gate.check_csrf(session_of, request.headers.get(gate.CSRF_HEADER))
-    call = msgspec.json.decode(await request.body(), type=DecisionCall)
+    call = await _body(request, DecisionCall)
     desk, request_id = gate.desk_of(request), request.path_params["request_id"]
     command = Command(kind=call.decision, shown=call.shown, reason=call.reason)
     await desk.database.write(lambda db: review.decide(db, desk.context, session_of.actor, request_id, command))

@@ -20,6 +20,7 @@ from pos_agent.domain.codes import pay_code_scheme
 from pos_agent.domain.identifiers import is_refund_request_id
 from pos_agent.domain.refund import Channel, MoneyMoved
 from pos_agent.i18n.backoffice import LOCALES
+from pos_agent.protocol.limits import MAX_INTEGER
 from pos_agent.protocol.rescue import PREFIX as RESCUE_PREFIX
 
 
@@ -220,6 +221,8 @@ async def post_case(request: Request) -> Response:
     session, form, desk = await gate.signed_in(request), await request.form(), gate.desk_of(request)
     gate.check_csrf(session, form.get(gate.CSRF_FIELD))
     case_id, actor, context = int(request.path_params["case_id"]), session.actor, desk.context
+    if case_id > MAX_INTEGER:
+        raise DecisionError("not_found", HTTPStatus.NOT_FOUND)
     said = _word(form, "moved")
     match request.path_params["action"]:
         case "propose" if said in ("yes", "no"):

@@ -59,6 +59,20 @@ class Buzzer(StrEnum):
     ESC_B = "esc_b"
 
 
+class ProfileMatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which units a profile is for.
+
+    Attributes:
+        usb: ``VID:PID`` in hex: exactly this model.
+        usb_vendor: ``VID``: a model of this maker, to be looked at.
+        is_fallback: For printers that no profile names.
+    """
+
+    usb: tuple[str, ...] = ()
+    usb_vendor: tuple[str, ...] = ()
+    is_fallback: bool = False
+
+
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Facts about one model.
 
@@ -89,6 +103,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         buffer_bytes: Receive buffer; what may still be unprinted when the last byte was accepted.
         chunk_bytes: Largest bulk transfer.
         interface: USB interface number; None = the first of printer class 7.
+        match: Which units it is for.
+        source: Where each fact is from, by its key.
     """
 
     name: str
@@ -117,6 +133,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     buffer_bytes: int = 4096
     chunk_bytes: int = 4096
     interface: int | None = None
+    match: ProfileMatch = ProfileMatch()
+    source: dict[str, str] = {}
 
     @property
     def columns(self) -> int:
@@ -148,7 +166,7 @@ def parse_profile(text: str, *, profile_id: str, text_mode: str = "", tier: str 
         profile = msgspec.convert(facts, Profile)
         if tier and Tier(tier).rank < profile.tier.rank:
             profile = msgspec.structs.replace(profile, tier=Tier(tier))
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigValueError(str(error), key="devices.printer.profile", origin=f"{profile_id}.toml") from error
     _check(profile)
     return profile

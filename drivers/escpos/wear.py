@@ -105,7 +105,7 @@ def load(path: Path, *, identity: str) -> Wear:
     """Return what the file says of this printer; a missing or broken file, or another printer's, counts from zero."""
     try:
         wear = msgspec.json.decode(path.read_bytes(), type=Wear)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError, RecursionError):  # a power cut can leave any bytes here
         return Wear(identity=identity)
     return wear if wear.identity == identity else Wear(identity=identity)
 

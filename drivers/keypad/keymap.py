@@ -81,7 +81,7 @@ def load_keymap(path: Path) -> Keymap:
         raise ConfigFileError(f"{path}: {error.strerror}") from error
     except msgspec.ValidationError as error:
         raise ConfigValueError(str(error), key="keymap", origin=str(path)) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigFileError(f"{path}: {error}") from error
     _check(keymap, origin=str(path))
     return keymap

@@ -110,5 +110,5 @@ def load_table(path: Path) -> ScannerTable:
     """
     try:
         return msgspec.convert(tomllib.loads(path.read_text("utf-8")), ScannerTable)
-    except (OSError, ValueError) as error:  # TOMLDecodeError and ValidationError are ValueErrors
+    except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError and ValidationError are ValueErrors
         raise ConfigFileError(f"{path}: {error}") from error

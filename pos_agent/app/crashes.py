@@ -45,7 +45,7 @@ class CrashCounter:
     def _read(self) -> _Starts:
         try:
             starts = msgspec.json.decode(self._path.read_bytes(), type=_Starts)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, ValueError, RecursionError):  # a power cut can leave any bytes here
             return _Starts(self._boot_id, [])
         return starts if starts.boot_id == self._boot_id else _Starts(self._boot_id, [])
 

@@ -47,7 +47,7 @@ class DataFinder:
         path = self.find(name)
         try:
             return tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
             raise ConfigFileError(f"{path}: {error}") from error
 
 

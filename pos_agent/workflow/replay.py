@@ -37,7 +37,7 @@ def read_incident(data: bytes) -> tuple[Header, list[Step | Note]]:
     try:
         header = msgspec.json.decode(lines[0] if lines else b"", type=Header)
         records = [msgspec.json.decode(line, type=Step | Note) for line in lines[1:]]
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise IncidentFileError(str(error)) from error
     if header.format != FORMAT:
         raise IncidentFileError(f"format {header.format}, this version reads {FORMAT}")

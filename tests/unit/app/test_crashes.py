@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from pos_agent.app.crashes import CrashCounter
 
 
@@ -37,3 +39,9 @@ def test_garbled_file_starts_again(tmp_path: Path) -> None:
 
 def test_unwritable_folder_does_not_stop_the_start(tmp_path: Path) -> None:
     assert start(tmp_path / "gone", 0)[1] is False
+
+
+@pytest.mark.parametrize("left", [b"", b"\0" * 40, b'{"boot_id":"\xff","at_s":[]}', b"[" * 100_000])
+def test_file_that_a_power_cut_spoilt_never_keeps_the_till_from_starting(tmp_path: Path, left: bytes) -> None:
+    (tmp_path / "starts.json").write_bytes(left)
+    assert [start(tmp_path, at)[1] for at in (0, 60, 120, 180)] == [False, False, False, True]

@@ -51,7 +51,7 @@ def test_missing_key_is_named(tmp_path: Path, shipped_text: str) -> None:
         load_config(path, {})
 
 
-@pytest.mark.parametrize("text", ["[terminal", "a = ", "\x00"])
+@pytest.mark.parametrize("text", ["[terminal", "a = ", "\x00", "a = " + "[" * 5000])
 def test_broken_toml_is_a_file_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigFileError):
         load_config(write(tmp_path, text), {})

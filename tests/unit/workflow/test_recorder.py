@@ -162,7 +162,9 @@ def _enter(till: Till):  # type: ignore[no-untyped-def]
     return KeyPressed(Key.ENTER, till.clock.monotonic)
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"\xff\n", b'{"type":"header","format":1}'])
+@pytest.mark.parametrize(
+    "data", [b"", b"{}", b"\xff\n", b'{"type":"header","format":1}', b'{"type":"\xff"}', b"[" * 90_000]
+)
 def test_replay_of_a_damaged_file_is_refused(data: bytes) -> None:
     with pytest.raises(IncidentFileError):
         read_incident(data)

@@ -71,3 +71,10 @@ async def test_printer_counts_its_slips_and_begins_anew_with_a_new_roll() -> Non
     assert (bench.printer.wear.roll_slips, bench.printer.wear.roll_mm) == (1, 120)
     assert bench.printer.counters["PaperFedMm"] == 360
     await bench.printer.close()
+
+
+def test_wear_file_that_a_power_cut_spoilt_counts_from_zero(tmp_path: Path) -> None:
+    path = tmp_path / "wear.json"
+    for left in (b'{"identity":"\xff"}', b"[" * 100_000, b"\0" * 40):
+        path.write_bytes(left)
+        assert load(path, identity="a") == Wear(identity="a")
