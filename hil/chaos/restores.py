@@ -14,8 +14,8 @@ from hil.chaos.till import Till
 from hil.chaos.world import World
 from pos_agent.protocol.control import Status
 
-#: Two restores within a minute of one and the same copy may get one epoch when the database between them is unreadable.
-_RESTORE_GAP_S: Final = 75.0
+#: Two restores of one copy within ten seconds may get one epoch when the database between them is unreadable.
+_RESTORE_GAP_S: Final = 15.0
 #: A copied card is used long enough to be refused, even on a loaded machine.
 _COPY_RUNS_S: Final = 6.0
 _UP_WITHIN_S: Final = 8.0

@@ -9,6 +9,8 @@ from pos_agent.mqtt.messages import LinkState
 from pos_agent.protocol.messages import BackOfficePresenceMessage
 
 _log = logging.getLogger(__name__)
+#: The back office refuses this till's journal: nothing is sent until a person has looked at the card (trust.md 8).
+REFUSED_CODE = "E-STOP"
 
 
 class Claim(Enum):

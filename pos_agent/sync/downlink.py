@@ -29,7 +29,7 @@ from pos_agent.protocol.messages import (
     SyncReplyMessage,
 )
 from pos_agent.protocol.topics import BACK_OFFICE_STATE, Leaf, parse_terminal_topic
-from pos_agent.sync._link import LinkView
+from pos_agent.sync._link import REFUSED_CODE, LinkView
 from pos_agent.sync._sender import Sender
 from pos_agent.sync.keys import SyncKeys
 from pos_agent.sync.lookup import LookUp
@@ -136,6 +136,7 @@ class Downlink:
             case SyncReplyMessage():
                 if await self._presence.take_reply(message):
                     self._uplink.resume()
+                    self._link.set_code("")
                 else:
                     self._count("stale", topic, "sync reply to no open page")
             case SyncChallengeMessage():
@@ -152,7 +153,7 @@ class Downlink:
             elif ack.status not in CLEARING_STATUSES:
                 await self._journal.audit("sync.refused", "back_office", {"status": ack.status, "detail": ack.detail})
                 self._uplink.block(ack.detail or ack.status)
-                self._link.set_code("E-PROTO")
+                self._link.set_code(REFUSED_CODE)
             return
         await self._uplink.take_ack(ack)
         if ack.epoch > self._presence.epoch:

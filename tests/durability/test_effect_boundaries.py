@@ -43,6 +43,7 @@ READ_OR_SHOWN = {
     fx.FindRequest,
     fx.Refresh,
     fx.LoadQueue,
+    fx.SaveIncident,  # a file of its own, which no promise rests on
 }
 
 

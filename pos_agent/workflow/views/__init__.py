@@ -31,6 +31,8 @@ _LISTS: Mapping[str, values.Rows] = {
     "policy": lists.policy,
     "service": lists.service,
 }
+#: Troubles of the link that do not end by themselves.
+_LINK_NOTICES = frozenset({"E-STOP"})
 _OF_RECORD = frozenset({State.RESULT, State.STATUS, State.LAST, State.WITHDRAW, State.ANSWER, State.ANSWER_DIGITS})
 #: Line that a message replaces: the detail line; where that is a field being typed, the first line.
 _MESSAGE_ON_TOP = frozenset({"login", "supervisor", "scan", "no_scanner", "find", "answer", "answer_digits", "reason"})
@@ -139,6 +141,8 @@ def _notice(scene: Scene) -> tuple[str, dict[str, str]]:
     facts = scene.facts
     if facts.storage_code:
         return f"notice.{facts.storage_code}", {}
+    if facts.is_broker_connected and facts.link_code in _LINK_NOTICES:
+        return f"notice.{facts.link_code}", {}
     printer = facts.devices.get(DeviceName.PRINTER, "")
     if facts.notices:
         return "notice.results", {"count": str(len(facts.notices))}

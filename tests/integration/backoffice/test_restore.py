@@ -179,7 +179,7 @@ async def test_till_with_an_old_card_stops_submitting_and_is_alarmed(desk: Desk)
     shutil.rmtree(desk.folder / "till")
     (desk.folder / "older card").rename(desk.folder / "till")
     async with _open_till(desk) as till:
-        await until(lambda: till.link is not None and till.link.code == "E-PROTO")
+        await until(lambda: till.link is not None and till.link.code == "E-STOP")
         request = make_request(1, terminal_id=TERMINAL_ID)
         await till.journal.commit_refund(request, ())
         row = (await till.journal.outbox_rows())[0]

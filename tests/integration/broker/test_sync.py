@@ -307,7 +307,7 @@ async def test_sync_refused_stops_submission_and_says_so(pair: Pair) -> None:
             nonce=office.syncs[-1].nonce,
         )
         await office.say(TILL, Leaf.DOWN_ACK, refusal)
-        await until(lambda: till.link == LinkChanged(True, True, "E-PROTO"))
+        await until(lambda: till.link == LinkChanged(True, True, "E-STOP"))
         await till.journal.commit_refund(make_request(), [])
         till.service.look_up.look_up("q-1", REFERENCE, "01")
         await until(lambda: bool(till.of(LookUpAnswered)))

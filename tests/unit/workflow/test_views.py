@@ -269,3 +269,12 @@ def test_customer_display_fits_and_shows_no_number_but_the_amount(locale: str) -
         screen = render_customer(state, context(locale), facts(), size=(20, 2))
         assert [cell_width(line) for line in screen.lines] == [20, 20], state
         assert LONG_ORDER[-6:] not in "".join(screen.lines), state
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+@pytest.mark.parametrize("locale", LOCALES)
+def test_menu_says_that_the_back_office_refuses_this_till(size: tuple[int, int], locale: str) -> None:
+    known = {"is_broker_connected": True, "link_code": "E-STOP", "notices": (REQUEST_ID,)}
+    assert any("E-STOP" in line for line in draw(State.MENU, locale, size, {}, known).lines)
+    away = {**known, "is_broker_connected": False}
+    assert not any("E-STOP" in line for line in draw(State.MENU, locale, size, {}, away).lines)
