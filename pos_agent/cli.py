@@ -19,6 +19,7 @@ examples:
   pos-agent check-config --config terminal.toml
   pos-agent operator add --no 01 --name "Li Na" --role cashier     (asks for the PIN)
   pos-agent outbox list                                            (has money moved? per request)
+  pos-agent devices                                                (what is attached, and what it is)
 
 exit codes: 0 done, 1 fault, 2 usage or configuration, 78 only if not even the SAFE state can start
 """
@@ -47,11 +48,75 @@ def build_parser() -> argparse.ArgumentParser:
     commands.add_parser("show-config", parents=[common, machine], help="print every value and where it came from")
     commands.add_parser("status", parents=[common, machine], help="ask the running daemon how it is")
     commands.add_parser("version", parents=[machine], help="print the version")
+    _add_devices(commands, common, machine)
     _add_replay(commands, machine)
     _add_operator(commands, common, machine)
     _add_outbox(commands, common, machine)
     _add_audit(commands, common, machine)
     return parser
+
+
+_DEVICES = """\
+List what is attached (USB units, serial ports, keyboards, printers, cameras, framebuffers), which profile of
+config/devices fits each and why, what the configuration names and whether it is there, and who holds a port. Opens no
+device and sends nothing; works without a daemon and beside one. A scanner in keyboard or HID-POS mode is named, with
+the set-up barcode that makes it a serial one.
+
+exit codes: 0 all that is configured is there, 1 something is absent or held by another process, 2 configuration
+"""
+_COMMISSION_SCANNER = """\
+Ask the scanner on one port who it is, at one speed after the other, and print the section for the configuration. A few
+identify commands are sent to the port that you name and to no other; a port that the daemon or anybody else holds is
+refused. For a scanner that never answers use --listen and scan codes of goods: only how readable they were is looked
+at.
+"""
+_COMMISSION_KEYPAD = """\
+Print the section that binds the keypad: by --unit (this model, in whatever port) or by --port (whatever is in this
+port). A scanner that types like a keyboard is refused: it would enter amounts.
+"""
+
+
+def _add_devices(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    common: argparse.ArgumentParser,
+    machine: argparse.ArgumentParser,
+) -> None:
+    raw = argparse.RawDescriptionHelpFormatter
+    look = argparse.ArgumentParser(add_help=False)
+    look.add_argument("--root", type=Path, default=Path("/"), help=argparse.SUPPRESS)
+    parents = [common, machine, look]
+    devices = commands.add_parser(
+        "devices",
+        parents=parents,
+        help="what is attached, what it is, and who holds it",
+        description=_DEVICES,
+        formatter_class=raw,
+    )
+    actions = devices.add_subparsers(dest="action", metavar="ACTION")
+    devices.set_defaults(action="list")
+    actions.add_parser("list", help="the same as without an action; options stand before it")
+    commission = actions.add_parser("commission", help="find out about one device that you name; prints TOML to paste")
+    targets = commission.add_subparsers(dest="target", required=True, metavar="DEVICE")
+    scanner = targets.add_parser(
+        "scanner",
+        parents=parents,
+        help="family and speed of a serial scanner",
+        description=_COMMISSION_SCANNER,
+        formatter_class=raw,
+    )
+    scanner.add_argument("--port", required=True, help="such as /dev/ttyUSB0 or /dev/serial/by-path/…")
+    scanner.add_argument("--baud", type=int, action="append", help="try this speed only; may be repeated")
+    scanner.add_argument("--listen", action="store_true", help="if nobody answers, listen while you scan")
+    keypad = targets.add_parser(
+        "keypad",
+        parents=parents,
+        help="bind a USB keypad by model or by port",
+        description=_COMMISSION_KEYPAD,
+        formatter_class=raw,
+    )
+    which = keypad.add_mutually_exclusive_group(required=True)
+    which.add_argument("--unit", metavar="VID:PID[:SERIAL]", help="such as 04d9:1203; pos-agent devices shows it")
+    which.add_argument("--port", help="event node, best /dev/input/by-path/…")
 
 
 def _add_replay(

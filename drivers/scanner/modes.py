@@ -34,13 +34,26 @@ class Mode(StrEnum):
 
 
 class UsbUnit(msgspec.Struct, frozen=True, kw_only=True):
-    """A USB device as sysfs describes it; `interfaces` are (class, subclass, protocol)."""
+    """A USB device as sysfs describes it.
+
+    Attributes:
+        vendor, product: Four hex digits.
+        name: Maker and product, as the unit says.
+        interfaces: (class, subclass, protocol) of each.
+        report_descriptors: Of its HID interfaces.
+        port: Where it is plugged in, such as ``1-1.2``.
+        serial: Its serial number; empty = it has none.
+        usb_node: The node that libusb opens, such as ``/dev/bus/usb/001/004``.
+    """
 
     vendor: str
     product: str
     name: str
     interfaces: tuple[tuple[int, int, int], ...]
     report_descriptors: tuple[bytes, ...] = ()
+    port: str = ""
+    serial: str = ""
+    usb_node: str = ""
 
 
 class Advice(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +126,15 @@ def attached_units(sysfs: Path = Path("/sys")) -> Iterator[UsbUnit]:
             name=name,
             interfaces=interfaces,
             report_descriptors=descriptors,
+            port=folder.name,
+            serial=_text(folder / "serial"),
+            usb_node=_usb_node(folder),
         )
+
+
+def _usb_node(folder: Path) -> str:
+    bus, device = _text(folder / "busnum"), _text(folder / "devnum")
+    return f"/dev/bus/usb/{int(bus):03}/{int(device):03}" if bus.isdigit() and device.isdigit() else ""
 
 
 def _row_of(unit: UsbUnit, table: ScannerTable) -> ScannerRow | None:

@@ -309,6 +309,18 @@ def describe_step(one: "Played", start_s: float) -> str:
     return f"{at}  {record.before.value} --{record.trigger}{key}--> {record.after.value}{mark}"
 
 
+def _devices(options: argparse.Namespace) -> int:
+    from pos_agent.app.attached import list_devices  # noqa: PLC0415 - drivers are read for this command only
+
+    return list_devices(options)
+
+
+def _commission(options: argparse.Namespace) -> int:
+    from pos_agent.app.commission import commission  # noqa: PLC0415 - as above
+
+    return commission(options)
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "version": _version,
     "check-config": _check_config,
@@ -319,6 +331,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "operator badge": _operator_badge,
     "audit verify": _audit_verify,
     "replay": _replay,
+    "devices list": _devices,
+    "devices commission": _commission,
     "outbox list": _outbox_list,
     "outbox show": _outbox_show,
     "outbox release": _outbox_release,
