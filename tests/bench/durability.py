@@ -141,9 +141,9 @@ async def first_byte_times(folder: Path, count: int) -> list[float]:
 
 def _without_waiting(profile: Path, folder: Path) -> Path:
     """Return the profile with a head and a knife so fast that a job is not waited for: the first byte is timed."""
-    text = re.sub(r"(?m)^speed_mm_s = .*$", "speed_mm_s = 1000000", profile.read_text(encoding="utf-8"))
+    text = re.sub(r"(?m)^speed_mm_s = .*$", "speed_mm_s = 1000000", profile.read_text(encoding="utf-8"), count=1)
     fast = folder / profile.name
-    fast.write_text(re.sub(r"(?m)^cut_s = .*$", "cut_s = 0.0", text), encoding="utf-8")
+    fast.write_text(re.sub(r"(?m)^cut_s = .*$", "cut_s = 0.0", text, count=1), encoding="utf-8")
     return fast
 
 
