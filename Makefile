@@ -8,7 +8,7 @@ PYTEST := $(PYTHON) -m pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test check test-all bench chaos docs format constraints clean
+.PHONY: help setup setup-test demo test check test-all bench chaos fuzz docs format constraints clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,11 +36,18 @@ test-all: setup-test  ## every test, the exhaustive ones too
 bench: setup-test  ## measure the budgets, each as a ratio to a floor of the same run
 	@$(PYTHON) -m tests.bench $(ARGS)
 
+# SECONDS as given, else 60 for chaos and 10 a target for fuzz
+FUZZ_SECONDS := $(if $(SECONDS),$(SECONDS),10)
 SECONDS ?= 60
+TARGET ?= all
 SEED ?= 1
 DB ?= sqlite
 chaos: setup-test  ## kill and break everything: SECONDS=60 SEED=1 DB=sqlite|postgres, ARGS="--keep DIR"
 	@$(PYTHON) -m hil.chaos --seconds $(SECONDS) --seed $(SEED) --database $(DB) $(ARGS)
+
+fuzz: setup-test  ## throw bytes at every parser: SECONDS=10 (a target) TARGET=all SEED=1
+	@.venv/bin/python -c 'import atheris' 2>/dev/null || $(PYTHON) -m pip install -q --disable-pip-version-check -c constraints.txt --only-binary :all: atheris 2>/dev/null || true
+	@$(PYTHON) -m tests.fuzz --seconds $(FUZZ_SECONDS) --seed $(SEED) --target $(TARGET) $(ARGS)
 
 docs: setup-test  ## write the generated documents again (drift fails a test)
 	@$(PYTHON) docs/generate.py
