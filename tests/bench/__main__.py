@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench import decoders, drain, durability, floors, ingest, ingest_workers, scale, screens, whole
+from tests.bench import decoders, drain, durability, floors, ingest, ingest_workers, scale, screens, slips, whole
 from tests.bench.measure import Measured, median, percentile, table
 from tests.bench.till import BenchTill
 
@@ -146,6 +146,7 @@ def measure(*, is_quick: bool, is_scale: bool = False) -> list[Measured]:
         rows.append(drain.row(folder, 500 if is_quick else 10_000 if is_scale else 3000))
         rows += scale.rows(folder, is_full=is_scale)
         rows.append(screens.row(folder, 50 if is_quick else 300))
+        rows.append(slips.row(100 if is_quick else 1000))
         rows.append(decoders.row(2 if is_quick else 20))
         till = BenchTill(folder)
         try:
