@@ -2,7 +2,7 @@
 
 A test says its rule with `@rule(source, text)`; the rig that it ran on says the sheet (`sheet = "scanner-ssi"`). Run
 
-    python -m pytest -p tests.contract.conformance --conformance=docs/conformance tests/contract
+    python -m pytest -p drivers.contract.conformance --conformance=docs/conformance tests/contract
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -45,14 +45,17 @@ def rule(source: str, text: str) -> Callable[[_F], _F]:
     return mark
 
 
-def page(title: str, rows: list[Row]) -> str:
-    """Return a sheet as Markdown."""
+#: What ran, where the rig does not say (`ground`): every simulator of this repository.
+_SIMULATED = "a simulator, over a pty, simulated USB or TCP. No real board was at hand"
+
+
+def page(title: str, rows: list[Row], ground: str = _SIMULATED) -> str:
+    """Return a sheet as Markdown; `ground` says on what the driver ran."""
     lines = [
         f"# Conformance: {title}",
         "",
-        "Written by `python -m pytest -p tests.contract.conformance --conformance=docs/conformance tests/contract`.",
-        "What ran: the driver of this repository on a simulator, over a pty, simulated USB or TCP.",
-        "No real board was at hand.",
+        "Written by the contract suites (`drivers.contract.conformance`).",
+        f"What ran: the driver on {ground}.",
         "",
         "| Rule | Source | Outcome | Test |",
         "|---|---|---|---|",
@@ -61,19 +64,22 @@ def page(title: str, rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(folder: Path, sheets: Mapping[str, list[Row]]) -> None:
-    """Write one page for each sheet."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, rows in sheets.items():
+def pages() -> dict[str, str]:
+    """Return the sheets of this run by name."""
+    made = {}
+    for name, rows in _SHEETS.items():
         # A test with several examples is one rule kept; an example that failed is a row of its own.
         ordered = sorted(set(rows), key=lambda row: (row.rule.source, row.rule.text, row.test))
-        (folder / f"{name}.md").write_text(page(name, ordered), "utf-8")
+        made[name] = page(name, ordered, _GROUNDS.get(name, _SIMULATED))
+    return made
 
 
 # -- pytest -------------------------------------------------------------------------------------------------------
 
 #: Rows of this run by sheet; a run is one process.
 _SHEETS: dict[str, list[Row]] = {}
+#: On what the driver of a sheet ran, where its rig says so.
+_GROUNDS: dict[str, str] = {}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -90,7 +96,10 @@ def pytest_runtest_makereport(
     found = getattr(getattr(item, "function", None), _RULE, None)
     if found is not None and (call.when == "call" or report.failed):
         arguments: Mapping[str, Any] = getattr(item, "funcargs", {})
-        for sheet in {name for value in arguments.values() if (name := getattr(value, "sheet", ""))}:
+        rigs = {name: value for value in arguments.values() if (name := getattr(value, "sheet", ""))}
+        for sheet, rig in rigs.items():
+            if ground := getattr(rig, "ground", ""):
+                _GROUNDS[sheet] = ground
             outcome = "does not apply" if report.outcome == "skipped" else report.outcome
             row = Row(found, outcome, getattr(item, "originalname", item.name))
             _SHEETS.setdefault(sheet, []).append(row)
@@ -101,4 +110,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the pages, if asked to."""
     folder = session.config.getoption("--conformance")
     if folder is not None:
-        write(folder, _SHEETS)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in pages().items():
+            (folder / f"{name}.md").write_text(text, "utf-8")

@@ -1,9 +1,11 @@
 """What every scanner promises."""
 
+from drivers.contract.conformance import rule
 from drivers.contract.rig import ScannerRig, until
 from pos_agent.domain.events import ScanRead
 
 
+@rule("devices.md 3", "Codes arrive whole, once, in order, and are counted")
 async def test_scanner_reads_codes_in_order_and_counts(scanner_rig: ScannerRig) -> None:
     scanner_rig.plug()
     await scanner_rig.device.open()
@@ -17,6 +19,7 @@ async def test_scanner_reads_codes_in_order_and_counts(scanner_rig: ScannerRig) 
     assert scanner_rig.device.counters["GoodScanCount"] == 2
 
 
+@rule("devices.md 3", "After closing and opening it reads again")
 async def test_scanner_reopened_reads_again(scanner_rig: ScannerRig) -> None:
     scanner_rig.plug()
     for count in (1, 2):

@@ -1,0 +1,254 @@
+"""The contract suites on real boards:
+
+    python -m pytest -p drivers.contract.hardware --rig=hardware FILE [--conformance=FOLDER]
+
+FILE names the devices, one table each, as the till's configuration would:
+
+    [[device]]
+    role = "scanner"                  # scanner, keypad, printer, operator_display, customer_display
+    model = "honeywell-xenon-1900"    # names the sheet
+    hand = ["./hand.sh"]              # who plugs, scans and presses; left out: you, asked at the terminal
+
+    [device.config]
+    path = "/dev/serial/by-id/…"
+
+A hand is a program that reads one request a line (`plug`, `unplug`, `scan 6901234567892`, `press 1 ENTER`), does it,
+and answers one line: `ok`, or why not. A USB hub that switches its ports and a robot are hands; so is a person. What
+stands on paper or glass is judged by an eye, so those tests say "does not apply" here.
+"""
+
+import subprocess
+import sys
+import tomllib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from drivers.contract import conformance
+from drivers.contract.rig import DeviceRig, run_rig
+from drivers.registry import build_devices
+from pos_agent.domain.config import DevicesConfig
+from pos_agent.domain.events import DeviceName, Key
+
+_SUITES: Final = {
+    DeviceName.SCANNER: "scanner",
+    DeviceName.KEYPAD: "keypad",
+    DeviceName.PRINTER: "printer",
+    DeviceName.OPERATOR_DISPLAY: "display",
+    DeviceName.CUSTOMER_DISPLAY: "display",
+}
+_FIXTURES: Final = {suite: f"{suite}_rig" for suite in ("scanner", "keypad", "printer", "display")}
+
+
+class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One device of the FILE."""
+
+    role: DeviceName
+    model: str
+    config: dict[str, Any]
+    hand: tuple[str, ...] = ()
+    keys: tuple[Key, ...] = tuple(Key)
+
+
+class BoardFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole FILE."""
+
+    device: tuple[Board, ...]
+
+
+class HandError(RuntimeError):
+    """The hand could not do what was asked."""
+
+
+class Hand:
+    """Does what a person does: plugs, scans, presses.
+
+    Args:
+        board: Whose hand; without a program a person is asked at the terminal.
+    """
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Start the program."""
+        if self._board.hand:
+            self._process = subprocess.Popen(
+                self._board.hand, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            )
+
+    def stop(self) -> None:
+        """End the program."""
+        if self._process is not None:
+            self._process.communicate()
+            self._process = None
+
+    def do(self, request: str) -> None:
+        """Have it done; returns when it is.
+
+        Raises:
+            HandError: It was not.
+        """
+        answer = self._ask_person(request) if self._process is None else self._ask_program(self._process, request)
+        if answer != "ok":
+            raise HandError(f"{self._board.model}: {request}: {answer or 'the hand has ended'}")
+
+    @staticmethod
+    def _ask_program(process: "subprocess.Popen[str]", request: str) -> str:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(request + "\n")
+        process.stdin.flush()
+        return process.stdout.readline().strip()
+
+    def _ask_person(self, request: str) -> str:
+        with Path("/dev/tty").open("r+b", buffering=0) as terminal:
+            terminal.write(f"\n{self._board.model}: please {request}, then press ENTER ".encode())
+            terminal.readline()
+        return "ok"
+
+
+class HardwareRig(DeviceRig):
+    """A real board, driven as the till would, moved by a hand."""
+
+    ground = "a real board"
+
+    def __init__(self, board: Board) -> None:
+        super().__init__()
+        self.sheet = board.model
+        self.keys: Sequence[Key] = board.keys
+        self.rows = int(board.config.get("rows", 4))
+        self._hand = Hand(board)
+        self._is_plugged = True
+        config = msgspec.convert({board.role.value: board.config}, DevicesConfig)
+        devices = build_devices(config, sink=self.events.append, find_data=_find_data)
+        (self.device,) = devices
+
+    async def start(self) -> None:
+        """Begin without the device."""
+        self._hand.start()
+        self.unplug()
+
+    async def stop(self) -> None:
+        """Leave it plugged in, as it was found."""
+        self.plug()
+        self._hand.stop()
+
+    def plug(self) -> None:
+        """Have it plugged in."""
+        if not self._is_plugged:
+            self._hand.do("plug")
+            self._is_plugged = True
+
+    def unplug(self) -> None:
+        """Have its cable pulled."""
+        if self._is_plugged:
+            self._hand.do("unplug")
+            self._is_plugged = False
+
+    async def scan(self, label: str) -> None:
+        """Have a code scanned."""
+        self._hand.do(f"scan {label}")
+
+    async def press(self, keys: Sequence[Key]) -> None:
+        """Have keys pressed, in order."""
+        self._hand.do(f"press {' '.join(keys)}")
+
+    def lines(self) -> list[str]:
+        """Nobody reads a display here."""
+        pytest.skip("what a display shows is judged by an eye")
+
+    def printed(self) -> bytes:
+        """Nobody reads paper here."""
+        pytest.skip("what came out is judged by an eye")
+
+    def end_paper_after(self, count: int) -> None:
+        """Paper ends when it ends."""
+        pytest.skip(f"paper does not end after {count} bytes on demand")
+
+    def refill(self) -> None:
+        """See `end_paper_after`."""
+
+
+def _find_data(name: str) -> Path:
+    folders = (Path(__file__).parents[2] / "config", Path(sys.prefix) / "share/pos-agent/config")
+    return next((folder / name for folder in folders if (folder / name).is_file()), folders[0] / name)
+
+
+def load_boards(path: Path) -> tuple[Board, ...]:
+    """Read the FILE.
+
+    Raises:
+        pytest.UsageError: It cannot be read, or is not of this shape.
+    """
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), BoardFile, strict=False).device
+    except (OSError, ValueError) as error:
+        raise pytest.UsageError(f"--rig=hardware {path}: {error}") from error
+
+
+# -- pytest -------------------------------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the options; `--rig=hardware FILE` is taken apart before they are read."""
+    parser.addoption("--rig", choices=["hardware"], help="what the suites run on; followed by FILE")
+    parser.addoption("--rig-file", type=Path, help="the FILE of --rig=hardware")
+    if not pluginmanager.is_registered(conformance):
+        pluginmanager.register(conformance)  # the sheets
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    """Make `--rig=hardware FILE` an option with its file, and run the suites of the roles in it."""
+    if "--rig=hardware" not in args:
+        return
+    place = args.index("--rig=hardware")
+    if place + 1 >= len(args) or args[place + 1].startswith("-"):
+        raise pytest.UsageError("--rig=hardware needs a FILE that names the boards")
+    path = Path(args.pop(place + 1))
+    roles = {_SUITES[board.role] for board in load_boards(path)}
+    args += [f"--rig-file={path}", "--asyncio-mode=auto"]
+    if early_config.pluginmanager.hasplugin("timeout"):
+        args.append("--timeout=0")  # a person takes the time that it takes
+    args += [str(Path(__file__).with_name(f"{suite}.py")) for suite in ("device", *sorted(roles))]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test on every board of its role."""
+    path: Path | None = metafunc.config.getoption("--rig-file")
+    if path is None:
+        return
+    for board_fixture, boards in _boards_by_fixture(load_boards(path)):
+        if board_fixture in metafunc.fixturenames:
+            metafunc.parametrize(board_fixture, boards, ids=[board.model for board in boards], indirect=True)
+
+
+def _boards_by_fixture(boards: Sequence[Board]) -> Iterator[tuple[str, list[Board]]]:
+    yield "device_rig", list(boards)
+    for suite, fixture in _FIXTURES.items():
+        yield fixture, [board for board in boards if _SUITES[board.role] == suite]
+
+
+async def _rig(request: pytest.FixtureRequest) -> AsyncIterator[HardwareRig]:
+    async for rig in run_rig(HardwareRig(request.param)):
+        yield rig
+
+
+device_rig = pytest_asyncio.fixture(_rig, name="device_rig")
+scanner_rig = pytest_asyncio.fixture(_rig, name="scanner_rig")
+keypad_rig = pytest_asyncio.fixture(_rig, name="keypad_rig")
+display_rig = pytest_asyncio.fixture(_rig, name="display_rig")
+printer_rig = pytest_asyncio.fixture(_rig, name="printer_rig")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the sheets."""
+    for name, text in conformance.pages().items():
+        terminalreporter.write_sep("-", name)
+        terminalreporter.write_line(text)
