@@ -72,7 +72,7 @@ class TrustConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class CameraConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A camera as the scanner, for ``driver = "camera"``; needs the extra ``camera`` or ``zxing``.
+    """A camera in the place of the scanner; needs one of the extras camera and zxing.
 
     Attributes:
         width, height: Size of the picture that is asked of the camera, in dots.
