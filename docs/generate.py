@@ -4,6 +4,7 @@ docs/asyncapi.yaml   the wire contract, from pos_agent.protocol
 docs/config.md       every configuration key, from pos_agent.domain.config
 docs/keys.md         the key map, from config/keymaps
 docs/commands.md     the command lines, from their parsers
+docs/technician.md   each code with its remedy, from pos_agent.i18n and docs/technician.toml
 docs/workflow-diagram.md   the state diagram, from pos_agent.workflow.table
 """
 
@@ -25,6 +26,8 @@ sys.path.insert(0, str(ROOT))
 from backoffice.cli import make_parser as back_office_parser
 from pos_agent.cli import build_parser as agent_parser
 from pos_agent.domain.config import Config
+from pos_agent.domain.events import DeviceName
+from pos_agent.i18n.words import WORDS
 from pos_agent.protocol import codec, envelope, messages, topics
 from pos_agent.workflow.diagram import diagram
 
@@ -276,11 +279,44 @@ def _message(kind: type[Any], reference: str) -> dict[str, Any]:
     }
 
 
+# -- the technician's page ------------------------------------------------------------------------------------------
+
+
+def technician_page() -> str:
+    """Return docs/technician.md."""
+    source = tomllib.loads((ROOT / "docs" / "technician.toml").read_text(encoding="utf-8"))
+    codes = {key: words for key, words in WORDS.items() if key.startswith("E-")}
+    roles = {f"device.{name.value}" for name in DeviceName}
+    devices = {
+        key.removeprefix("device."): words
+        for key, words in WORDS.items()
+        if key.startswith("device.") and key not in roles
+    }
+    page: str = source["page"]
+    return page.format(
+        mark=MARK,
+        codes=_remedy_rows(codes, source["code"]),
+        devices=_remedy_rows(devices, source["device"]),
+    )
+
+
+def _remedy_rows(words: dict[str, tuple[str, str]], remedies: dict[str, dict[str, str]]) -> str:
+    """Return the rows; a code without a remedy or a remedy without a code is an error."""
+    if words.keys() != remedies.keys():
+        raise KeyError(f"docs/technician.toml differs from the words in {sorted(words.keys() ^ remedies.keys())}")
+    rows = [
+        f"| `{code}` | {zh} | {en} | {remedies[code]['zh']} | {remedies[code]['en']} |"
+        for code, (zh, en) in words.items()
+    ]
+    return "\n".join(rows)
+
+
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "asyncapi.yaml": asyncapi,
     "config.md": config_reference,
     "keys.md": key_page,
     "commands.md": command_page,
+    "technician.md": technician_page,
     "workflow-diagram.md": diagram,
 }
 

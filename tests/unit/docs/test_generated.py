@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-NAMES = ["asyncapi.yaml", "config.md", "keys.md", "commands.md", "workflow-diagram.md"]
+NAMES = ["asyncapi.yaml", "config.md", "keys.md", "commands.md", "technician.md", "workflow-diagram.md"]
 
 
 @pytest.fixture(scope="module")
