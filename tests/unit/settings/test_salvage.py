@@ -36,10 +36,30 @@ def test_salvage_drops_the_bad_key_and_keeps_the_display(tmp_path: Path, old: st
     assert config.devices.keypad.path.endswith("event-kbd")
 
 
-def test_salvage_of_no_toml_gives_built_in_defaults(tmp_path: Path) -> None:
-    config = salvage_config(write(tmp_path, "[[["))
+@pytest.mark.parametrize("text", ["[[[", "a = " + "[" * 5000, "\x00"])
+def test_d18_salvage_of_no_toml_shows_it_on_the_panel_if_there_is_one(tmp_path: Path, text: str) -> None:
+    panel = tmp_path / "fb0"
+    path = write(tmp_path, text)
+    config = salvage_config(path, panel=panel)
     assert config.terminal.terminal_id == "t-safe"
-    assert config.devices.operator_display.driver == "ansi"
+    display = config.devices.operator_display
+    assert (display.driver, display.path) == ("ansi", "/dev/tty1")
+    panel.touch()
+    display = salvage_config(path, panel=panel).devices.operator_display
+    assert (display.driver, display.path, display.console) == ("framebuffer", str(panel), "/dev/tty1")
+
+
+@pytest.mark.parametrize("line", ["driver = 7", 'drivr = "framebuffer"', 'driver = "none"'])
+def test_d18_salvage_without_a_display_left_takes_the_panel(tmp_path: Path, line: str) -> None:
+    panel = tmp_path / "fb0"
+    panel.touch()
+    text = SHIPPED.read_text(encoding="utf-8").replace('merchant_id = "898310000000001"', "")
+    head, mark, rest = text.partition("[devices.operator_display]\n")
+    assert mark
+    old, _, rest = rest.partition("\n")
+    assert old.startswith("driver")
+    config = salvage_config(write(tmp_path, f"{head}{mark}{line}\n{rest}"), panel=panel)
+    assert config.devices.operator_display.path == str(panel)
 
 
 def test_salvage_without_file_cannot_start(tmp_path: Path) -> None:
