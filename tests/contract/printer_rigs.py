@@ -19,7 +19,7 @@ _BACKEND = "hil.simulators.usb_backend:get_backend"
 
 def fast_profile(folder: Path, name: str) -> Path:
     """Copy a shipped profile, with a paper speed that tests can wait for."""
-    lines = (_PROFILES / f"{name}.toml").read_text("utf-8").splitlines()
+    lines = (_PROFILES / f"{name}.toml").read_text("utf-8").split("\n[match]")[0].splitlines()
     values = {"speed_mm_s": "200000", "cut_s": "0.0002"}
     made = [next((f"{key} = {value}" for key, value in values.items() if line.startswith(key)), line) for line in lines]
     path = folder / f"{name}.toml"

@@ -25,7 +25,7 @@ WAIT_S = 15
 
 def fast_profile(folder: Path, name: str) -> Path:
     """Return a shipped profile for a printer that is `SPEED_FACTOR` times as fast."""
-    lines = (PROFILES / f"{name}.toml").read_text(encoding="utf-8").splitlines()
+    lines = (PROFILES / f"{name}.toml").read_text(encoding="utf-8").split("\n[match]")[0].splitlines()
     fast = {"speed_mm_s": f"speed_mm_s = {125 * SPEED_FACTOR}", "cut_s": "cut_s = 0.05"}
     path = folder / f"{name}.toml"
     path.write_text("\n".join(fast.get(line.split(" ")[0], line) for line in lines), encoding="utf-8")
