@@ -30,7 +30,7 @@ from pos_agent.app.inert import NoDisplay, NoLookUp, NoPins, NoSpooler
 from pos_agent.app.pins import PinWorker
 from pos_agent.control.server import ControlServer
 from pos_agent.devices.supervisor import DeviceSupervisor
-from pos_agent.domain.config import Config
+from pos_agent.domain.config import Config, DevicesConfig, DisplayConfig
 from pos_agent.domain.reasons import Phrase, Reason
 from pos_agent.errors import ConfigError, JournalCorruptError, JournalError
 from pos_agent.journal.store import Journal
@@ -48,6 +48,8 @@ from pos_agent.workflow.performer import Ports
 
 log = logging.getLogger(__name__)
 Work = Coroutine[Any, Any, None]
+#: What every machine has, for a till whose own display cannot be built.
+_CONSOLE = DisplayConfig(driver="ansi", path="/dev/tty1")
 
 
 class Till(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,11 +198,23 @@ def _devices(config: Config, data: DataFinder, inbox: Inbox) -> tuple[DeviceSet,
         return build_devices(config.devices, sink=inbox.put, find_data=data.find, allow_backend_override=allow), ""
     except ConfigError as error:
         log.critical("devices code=%s %s", error.code, error)
-        fallback = msgspec.structs.replace(
-            config.devices, scanner=type(config.devices.scanner)(), printer=type(config.devices.printer)()
-        )
-        devices = build_devices(fallback, sink=inbox.put, find_data=data.find, allow_backend_override=False)
-        return devices, safe.BAD_CONFIG
+        return _screen_and_keypad(config.devices, data, inbox), safe.BAD_CONFIG
+
+
+def _screen_and_keypad(devices: DevicesConfig, data: DataFinder, inbox: Inbox) -> DeviceSet:
+    """Build each by itself; one that cannot be built leaves the others, and a screen there is always (D18)."""
+    roles = ("keypad", "operator_display", "customer_display")
+    built: dict[str, Any] = {}
+    for role in roles:
+        alone = msgspec.structs.replace(DevicesConfig(), **{role: getattr(devices, role)})
+        try:
+            built[role] = getattr(build_devices(alone, sink=inbox.put, find_data=data.find), role)
+        except ConfigError as error:
+            log.critical("devices role=%s code=%s %s", role, error.code, error)
+    if "operator_display" not in built:
+        console = msgspec.structs.replace(DevicesConfig(), operator_display=_CONSOLE)
+        built["operator_display"] = build_devices(console, sink=inbox.put, find_data=data.find).operator_display
+    return DeviceSet(**built)
 
 
 def _identity(config: Config) -> tuple[SyncKeys | None, KeyedHash, str]:
