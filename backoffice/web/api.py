@@ -66,8 +66,11 @@ async def _body(request: Request, kind: type[_T]) -> _T:
     Raises:
         msgspec.DecodeError: It is not.
     """
+    body = await request.body()
+    if rb"\u0000" in body:
+        raise msgspec.DecodeError("NUL in text")
     try:
-        return msgspec.json.decode(await request.body(), type=kind)
+        return msgspec.json.decode(body, type=kind)
     except (UnicodeDecodeError, RecursionError) as error:
         raise msgspec.DecodeError(str(error)) from error
 

@@ -30,7 +30,7 @@ def _go(url: str) -> RedirectResponse:
 
 def _word(form: FormData, name: str) -> str:
     value = form.get(name, "")
-    return value if isinstance(value, str) else ""
+    return value.replace("\0", "") if isinstance(value, str) else ""  # PostgreSQL's text holds none
 
 
 async def home(_request: Request) -> Response:

@@ -12,6 +12,7 @@ from backoffice.execution.contract import Answer, Outcome, RefundOrder
 from backoffice.execution.simulated import SimulatedAdapter
 from backoffice.ingest.context import Incoming
 from backoffice.reconciliation import read_bill
+from backoffice.store.schema import Decision
 from backoffice.web.app import make_app
 from backoffice.web.gate import Desk
 from pos_agent.protocol.codec import encode
@@ -106,8 +107,25 @@ async def test_page_and_script_with_bytes_that_mean_nothing_get_an_answer(world:
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
         for body in (b'{"user":"\xff","password":"x"}', b'{"user":' + NESTED):
             assert (await client.post("/api/login", content=body)).status_code == 422
+        assert (await client.post("/api/login", json={"user": "li\0", "password": "x"})).status_code == 422
+        assert (await client.get("/api/requests?q=%00")).status_code == 400
+        assert (await client.get("/requests/%00")).status_code == 400
         signed_in = await client.post("/api/login", json={"user": "li", "password": PASSWORD})
         form = {"csrf": signed_in.json()["csrf"], "moved": "yes", "reason": "x"}
         for action in ("propose", "confirm", "refuse"):
             answer = await client.post(f"/cases/{10**30}/{action}", data=form)
             assert answer.status_code == 404
+
+
+async def test_nul_in_a_form_is_left_out(world: World) -> None:
+    request = world.request()
+    world.submit(request)
+    app = make_app(Desk(world.database, world.context, world.executor.wake))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://desk") as client:
+        csrf = (await client.post("/api/login", json={"user": "li", "password": PASSWORD})).json()["csrf"]
+        page = f"/requests/{request.refund_request_id}"
+        shown = (await client.get(f"/api{page}")).json()["shown"]
+        form = {"csrf": csrf, "decision": "reject", "reason": "no\0 slip", **{name: str(shown[name]) for name in shown}}
+        assert (await client.post(f"{page}/decision", data=form)).status_code == 303
+    (decision,) = world.rows(Decision)
+    assert (decision.kind, decision.reason) == ("reject", "no slip")
