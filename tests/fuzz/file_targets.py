@@ -172,6 +172,7 @@ TARGETS = (
         make=_files(("starts.json", _starts), ("wear.json", _wear)),
         seeds=(_STARTS, b'{"identity":"i","total_mm":1.5}', b"\xff" * 8, b"\0" * 64),
         words=_JSON,
+        quick_examples=100,
     ),
     Target(
         name="file-incident",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz.__main__ import main
 from tests.fuzz.findings import FINDINGS
 from tests.fuzz.mutate import inputs, raised, smallest
 from tests.fuzz.target import Target, plain
@@ -79,14 +80,20 @@ def test_command_runs_a_target_and_prints_what_it_did() -> None:
     assert ended.stdout.splitlines()[-1] == "fuzz: 1 targets, 0.3 s each, 0 with findings"
 
 
-def test_command_with_an_unknown_target_names_those_there_are() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz", "--target", "coffee"],
-        cwd=_ROOT,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
-    assert ended.returncode == 2
-    assert "no target coffee; there are: all escpos-tokens" in ended.stderr
+def test_command_with_an_unknown_target_names_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--target", "wire-up,coffee"]) == 2
+    assert "no target coffee; there are: all escpos-tokens" in capsys.readouterr().err
+
+
+def test_command_prints_a_finding_as_a_row_and_ends_with_1(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = tmp_path / "python"
+    fake.write_text("#!/bin/sh\necho examples 12\necho input 0707\necho ValueError: two sevens\nexit 1\n")
+    fake.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(fake))
+    assert main(["--target", "wire-topic", "--seconds", "1"]) == 1
+    told = capsys.readouterr().out
+    assert "wire-topic       FINDING  examples=12" in told
+    assert 'add to tests/fuzz/findings.py:\n    ("wire-topic", "0707"),' in told
+    assert "ValueError: two sevens" in told
