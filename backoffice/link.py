@@ -149,18 +149,21 @@ class Link:
                 self._wake.set()
 
     async def _receive(self) -> None:
-        while True:
-            batch = [await self._inbox.get()]
-            while len(batch) < BATCH and not self._inbox.empty():
-                batch.append(self._inbox.get_nowait())
-            replies = await self._store([Incoming(message.topic, message.payload) for message in batch])
-            for message in batch:
-                message.ack()
-            async with asyncio.TaskGroup() as group:
-                for reply in replies:
-                    group.create_task(self._quietly(self._publish(reply)), name="reply")
-            self._on_received()
-            self._wake.set()
+        """Store batch after batch; the replies of one are on their way while the next is stored."""
+        async with asyncio.TaskGroup() as group:
+            before: list[asyncio.Task[None]] = []
+            while True:
+                batch = [await self._inbox.get()]
+                while len(batch) < BATCH and not self._inbox.empty():
+                    batch.append(self._inbox.get_nowait())
+                replies = await self._store([Incoming(message.topic, message.payload) for message in batch])
+                for message in batch:
+                    message.ack()
+                if before:
+                    await asyncio.wait(before)  # a broker that takes nothing must not make a heap of replies
+                before = [group.create_task(self._quietly(self._publish(reply)), name="reply") for reply in replies]
+                self._on_received()
+                self._wake.set()
 
     async def _store(self, batch: list[Incoming]) -> list[Reply]:
         """Store a batch; if it cannot be stored as a whole, one by one, so that one bad message holds up no other."""
