@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import httpx
 import msgspec
@@ -116,7 +117,7 @@ class BackOffice:
         worker = next(iter(self._pki.workers.values()))
         return {
             "lookup_key_file": str(self._pki.lookup_key_file),
-            "server": {"host": "127.0.0.1", "port": self.port},
+            "server": {"host": "127.0.0.1", "port": self.port, "time_zone": machine_time_zone()},
             "database": {"url": f"sqlite:///{self._folder / 'backoffice.db'}"},
             "broker": {
                 "url": self._broker_url,
@@ -310,6 +311,12 @@ def describe_sale(row: dict[str, Any]) -> dict[str, Any]:
     # Alipay's bill shows Alipay's own number, WeChat's the merchant's order number (payments.md section 3).
     code = row["channel_trade_no"] if kind == "alipay" else row["order_no"]
     return {**row, "kind": kind, "label_zh": chinese, "label_en": english or chinese, "code": code}
+
+
+def machine_time_zone() -> str:
+    """Return the name of this machine's time zone: till and back office of a bench stand in the same shop."""
+    name = str(Path("/etc/localtime").resolve()).rpartition("/zoneinfo/")[2]
+    return name if name in available_timezones() else "UTC"
 
 
 def make_password() -> str:
