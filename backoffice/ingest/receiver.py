@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from backoffice.ingest import follow_ups, lookup, requests, sync, telling
@@ -60,6 +60,7 @@ class _Opened(msgspec.Struct, frozen=True):
     incoming: Incoming
     terminal: Terminal
     message: UpMessage
+    payload: bytes
 
     @property
     def request_id(self) -> str | None:
@@ -124,8 +125,23 @@ class Receiver:
             except IntegrityError:
                 # Another worker stored the same message between our look and our insert: now it is a duplicate.
                 if isinstance(work, list) and len(work) > 1:
-                    return [reply for each in work for reply in self._perform(session, [each])]
+                    return self._one_by_one(session, work)
+            except DataError as error:
+                # A column does not hold it: this message is refused, and no other suffers. PostgreSQL minds lengths.
+                if isinstance(work, list) and len(work) > 1:
+                    return self._one_by_one(session, work)
+                return self._refuse_unstorable(session, work, error)
         return []
+
+    def _one_by_one(self, session: Session, group: list[_Opened]) -> list[Reply]:
+        return [reply for each in group for reply in self._perform(session, [each])]
+
+    def _refuse_unstorable(self, session: Session, work: _Work, error: DataError) -> list[Reply]:
+        opened = work[0] if isinstance(work, list) else work
+        if isinstance(opened, _Refused):
+            raise error
+        cause = RemoteProtocolError(f"a value that no column holds: {error.orig}")
+        return self._refuse(session, _Refused(opened.incoming, opened.terminal.terminal_id, cause, opened.payload))
 
     def _handle(self, session: Session, work: _Work) -> list[Reply]:
         match work:
@@ -158,7 +174,7 @@ class Receiver:
                 raise SignatureError(f"payload of {message.terminal_id} on the topic of {terminal.terminal_id}")
         except RemoteProtocolError as error:
             return _Refused(incoming, terminal_id, error, payload)
-        return _Opened(incoming, terminal, message)
+        return _Opened(incoming, terminal, message, payload)
 
     def _take_requests(self, session: Session, group: list[_Opened]) -> list[Reply]:
         pairs = [(each.terminal, each.message) for each in group if isinstance(each.message, RefundRequestMessage)]
@@ -237,7 +253,7 @@ def keep(session: Session, context: Context, incoming: Incoming, *, cause: str, 
             sha256=digest,
             topic=incoming.topic[:200],
             cause=cause,
-            detail=detail[:500],
+            detail=detail.replace("\0", " ")[:500],
             size_bytes=len(incoming.payload),
             data=incoming.payload[:MAX_ENVELOPE_BYTES],
             count=1,

@@ -17,11 +17,13 @@ from sqlalchemy.orm import Session
 from backoffice import outbox, review
 from backoffice.execution import steps
 from backoffice.ingest import telling
+from backoffice.ingest.context import Incoming
 from backoffice.refunds import announce
 from backoffice.review import Actor, Command, DecisionError
 from backoffice.store.database import upgrade
-from backoffice.store.schema import OutboxRow, Refund, Terminal
-from pos_agent.protocol.messages import AckStatus, StateAckMessage
+from backoffice.store.schema import OutboxRow, Refund, RefusedBytes, Terminal
+from pos_agent.protocol.messages import AckStatus, AppAckMessage, RefundRequestMessage, StateAckMessage
+from pos_agent.protocol.topics import Leaf, terminal_topic
 from tests.unit.backoffice.world import TERMINAL, World, make_world
 
 THREADS = 6
@@ -302,3 +304,17 @@ async def test_whole_refund_runs_on_this_database(world: World) -> None:
     await world.run_until(request_id, "succeeded")
     assert world.adapter.moved == {request_id: 12800}
     assert [line.number for line in world.trail(request_id)] == [1, 2, 3, 4]
+
+
+def test_d8_message_with_a_text_too_long_for_its_column_never_stops_its_neighbours(world: World) -> None:
+    """SQLite keeps it; PostgreSQL minds lengths, and before it raised in the transaction that all of them shared."""
+    long, good = world.request(amount_minor=100, operator_no="7" * 200), world.request(amount_minor=200)
+    topic = terminal_topic(TERMINAL, Leaf.UP_REFUND)
+    messages = [RefundRequestMessage(terminal_id=TERMINAL, request=request) for request in (long, good)]
+    replies = world.receiver.receive([Incoming(topic, world.sealed(message)) for message in messages])
+    acks = [reply.message for reply in replies if isinstance(reply.message, AppAckMessage)]
+    told = {ack.refund_request_id: ack.status for ack in acks}
+    is_strict = world.database.engine.dialect.name == "postgresql"
+    refused = AckStatus.MALFORMED if is_strict else AckStatus.STORED
+    assert told == {long.refund_request_id: refused, good.refund_request_id: AckStatus.STORED}
+    assert len(world.rows(RefusedBytes)) == is_strict
