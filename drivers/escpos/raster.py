@@ -60,7 +60,11 @@ class LineRasterizer:
             raise UnencodableError("drawing QR codes needs the extra escpos") from error
         code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M, border=4)
         code.add_data(text.encode())
-        code.make()
+        try:
+            code.make()
+        except (ValueError, qrcode.exceptions.DataOverflowError) as error:
+            # Too long for any version; or all zeros, on which the library's division fails.
+            raise UnencodableError(f"QR code of {len(text)} characters cannot be drawn") from error
         modules = code.get_matrix()
         width = self._profile.width_dots
         used = len(modules) * module_dots

@@ -14,4 +14,10 @@ FINDINGS: tuple[tuple[str, str], ...] = (
     ("office-bill", "0901316fdccb3051b5b303637372"),
     # An acquirer's answer that is a list.
     ("office-answers", "00005b5d"),
+    # A QR code of nothing but zeros, on which the library that draws it divides by zero.
+    (
+        "text-slip",
+        "022c2c2c2c2c383b333920ffffffffba80c2b700000000000000000000000000000000000000000000000000000000000000"
+        "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000",
+    ),
 )

@@ -123,3 +123,9 @@ def test_whole_slip_is_drawn_without_any_text_byte() -> None:
     receipt = parse(encode(document, DRAWN, rasterize=rasterizer.line))
     assert receipt.lines == []
     assert len(receipt.named("raster")) == 2
+
+
+@pytest.mark.parametrize("text", ["\0" * 84, "x" * 4000], ids=["zeros", "long"])
+def test_qr_code_that_cannot_be_drawn_is_said_to_be_so(text: str) -> None:
+    with pytest.raises(UnencodableError):
+        LineRasterizer(Profile(name="x")).qr(text, 3)
