@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.camera.camera_scanner import CameraScanner
 from drivers.display.line_display import CellDisplay
 from drivers.keypad.evdev_keypad import EvdevKeypad
 from drivers.registry import build_devices
@@ -52,6 +53,15 @@ def test_registry_builds_each_role_with_its_driver() -> None:
     assert devices.customer_display is not None
     assert devices.customer_display.size == (20, 2)
     assert {device.name for device in devices} == set(DeviceName)
+
+
+def test_registry_builds_a_camera_in_the_place_of_the_scanner() -> None:
+    config = DevicesConfig(scanner=ScannerConfig(driver="camera", path="/dev/video0"))
+
+    devices = build_devices(config, sink=_sink, find_data=_find_data)
+
+    assert isinstance(devices.scanner, CameraScanner)
+    assert devices.scanner.name is DeviceName.SCANNER
 
 
 @pytest.mark.parametrize("driver", ["framebuffer", "ansi", "serial", "epson", "cd5220", "led8", "led8s"])
