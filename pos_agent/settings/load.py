@@ -212,8 +212,12 @@ def _check_scanner(config: Config, fail: Any) -> None:
 
 
 def _check_broker(config: Config, fail: Any) -> None:
-    url = urlsplit(config.broker.url)
-    if url.scheme not in ("mqtt", "mqtts") or not url.hostname:
+    try:
+        url = urlsplit(config.broker.url)
+        is_port = url.port is None or url.port > 0
+    except ValueError:  # half an IPv6 address, a port that is no number or beyond 65535
+        url, is_port = urlsplit(""), False
+    if not is_port or url.scheme not in ("mqtt", "mqtts") or not url.hostname:
         fail("broker.url", "is not a broker address", "write mqtts://host:8883")
     if url.scheme == "mqtt" and (config.terminal.production or url.hostname not in LOOPBACK_HOSTS):
         fail("broker.url", "unencrypted MQTT is for loopback on a bench only", "write mqtts:// and give ca_file")

@@ -14,6 +14,8 @@ FINDINGS: tuple[tuple[str, str], ...] = (
     ("office-bill", "0901316fdccb3051b5b303637372"),
     # An acquirer's answer that is a list.
     ("office-answers", "00005b5d"),
+    # Half an IPv6 address as the broker's: not even the SAFE state could start.
+    ("file-config", "6e3d747275650a5b62726f6b65725d0a75726c3d22713a2f2f5b220a653d22220a5b745d0a653d22220a5b735d23"),
     # A QR code of nothing but zeros, on which the library that draws it divides by zero.
     (
         "text-slip",

@@ -23,6 +23,8 @@ def write(tmp_path: Path, text: str) -> Path:
         ("operator_limit_minor = 20000", 'operator_limit_minor = "lots"'),
         ('merchant_id = "898310000000001"', ""),
         ('url = "mqtts://broker.example:8883"', 'url = "http://x"'),
+        ('url = "mqtts://broker.example:8883"', 'url = "mqtts://[::1:8883"'),
+        ('url = "mqtts://broker.example:8883"', 'url = "mqtts://broker.example:88830"'),
         ("[trust]", "[turst]"),
         ('locale = "zh-CN"', "locale = 3"),
         (r"'^8\d{16}$'", "'('"),
