@@ -34,7 +34,10 @@ _CLASSES: Final = {
     NodeKind.FRAMEBUFFER: ("graphics", "fb", "/dev"),
 }
 #: Where udev makes names that last, the best first: a unit's own name needs a serial number to be unique.
-_LINK_FOLDERS: Final = tuple(f"/dev/{kind}/{by}" for kind in ("serial", "input", "v4l") for by in ("by-id", "by-path"))
+_LINK_FOLDERS: Final = (
+    *(f"/dev/{kind}/{by}" for kind in ("serial", "input", "v4l") for by in ("by-id", "by-path")),
+    "/dev/usblp-by-path",  # of our own rules, systemd/60-pos-agent.rules
+)
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
