@@ -119,11 +119,11 @@ def refuse_if_held(device: str, path: str, report: Report, inventory: Inventory,
 
 
 def _refuse(device: str, what: str, holders: tuple[Holder, ...], report: Report) -> None:
-    for holder in holders:
-        if holder.pid == report.daemon_pid:
-            message = f"{what} is in use by the running pos-agent (pid {holder.pid}): systemctl stop pos-agent first"
-            raise ClaimedError(device, message)
-        raise ClaimedError(device, f"{what} is held by {holder.name} (pid {holder.pid}): end that first")
+    if any(holder.pid == report.daemon_pid for holder in holders):
+        message = f"{what} is in use by the running pos-agent (pid {report.daemon_pid}): systemctl stop pos-agent first"
+        raise ClaimedError(device, message)
+    if holders:
+        raise ClaimedError(device, f"{what} is held by {holders[0].name} (pid {holders[0].pid}): end that first")
 
 
 def _real(path: str, root: Path) -> str:
