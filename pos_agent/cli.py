@@ -94,7 +94,14 @@ def _add_devices(
     )
     actions = devices.add_subparsers(dest="action", metavar="ACTION")
     devices.set_defaults(action="list")
-    actions.add_parser("list", help="the same as without an action; options stand before it")
+    listing = actions.add_parser(
+        "list", help="the same as without an action", description=_DEVICES, formatter_class=raw
+    )
+    # Without defaults of its own: what was given before the action stays.
+    listing.add_argument("--config", type=Path, default=argparse.SUPPRESS, help="configuration file")
+    listing.add_argument("--data-dir", type=Path, default=argparse.SUPPRESS, help="folder of shipped data")
+    listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON for machines")
+    listing.add_argument("--root", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     commission = actions.add_parser("commission", help="find out about one device that you name; prints TOML to paste")
     targets = commission.add_subparsers(dest="target", required=True, metavar="DEVICE")
     scanner = targets.add_parser(

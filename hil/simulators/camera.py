@@ -86,10 +86,7 @@ def _grainy(picture: Image.Image, sigma: float, seed: int) -> Image.Image:
     source = random.Random(seed)
     grain = [round(source.gauss(0, sigma)) for _ in range(7919)]
     dots = picture.tobytes()
-    noisy = bytes(
-        min(255, max(0, dot + noise))
-        for dot, noise in zip(dots, itertools.cycle(grain))
-    )
+    noisy = bytes(min(255, max(0, dot + noise)) for dot, noise in zip(dots, itertools.cycle(grain)))
     return Image.frombytes("L", picture.size, noisy)
 
 

@@ -26,7 +26,10 @@ def run(machine: Machine, capsys: pytest.CaptureFixture[str], *, devices: str = 
     code = main(arguments)
     text = capsys.readouterr().out
     assert main([*arguments, "--json", "list"]) == code
-    return code, text, msgspec.json.decode(capsys.readouterr().out)
+    before = capsys.readouterr().out
+    assert main(["devices", "list", *arguments[1:], "--json"]) == code
+    assert capsys.readouterr().out == before, "options may stand before and behind the action"
+    return code, text, msgspec.json.decode(before)
 
 
 def test_devices_of_an_empty_machine_are_none_and_nothing_is_wrong(
