@@ -8,8 +8,6 @@ from tests.hil.till import Till
 
 pytestmark = [pytest.mark.bench, pytest.mark.broker]
 
-#: No sale has it: 31 digits like a WeChat order number.
-_UNKNOWN_ORDER = "8999999999999999999999999999999"
 _NOTHING_TO_SEND = {"queued": 0, "sent": 0, "held": 0}
 
 
@@ -160,7 +158,7 @@ def test_case_33_42_sale_that_may_not_be_refunded_is_refused_at_once(till: Till,
 def test_case_34_unknown_sale_says_so_and_sends_nothing(till: Till) -> None:
     client = till.client
     before = len(client.requests())
-    client.scan(_UNKNOWN_ORDER)
+    client.scan(till.sale("wechat")["code"][:-4] + "9999")
     client.wait_screen("查不到原交易")
     assert "没有提交 钱没动" in client.screen()
     assert client.state()["outbox"] == _NOTHING_TO_SEND
