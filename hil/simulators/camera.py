@@ -10,9 +10,9 @@ import shutil
 from pathlib import Path
 
 import msgspec
-import qrcode
+import qrcode  # type: ignore[import-untyped]
 from PIL import Image, ImageFilter
-from qrcode.util import MODE_8BIT_BYTE, QRData
+from qrcode.util import MODE_8BIT_BYTE, QRData  # type: ignore[import-untyped]
 
 from hil.simulators.printer.symbols import code128, ean13
 
