@@ -165,6 +165,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "E-CRASH": ("多次异常重启", "Repeated crashes"),
     "E-FAULT": ("程序故障,请报修", "Program fault"),
     "E-PROTO": ("报文错误,请报修", "Bad message"),
+    "E-COMMISSION": ("设备没有配好", "Not commissioned"),
     "E-STOP": ("后台拒收,请报修", "Refused by office"),
     "E-INCIDENT": ("不是现场记录文件", "No incident file"),
     "E-PRINT": ("小票无法打印", "Slip not printable"),

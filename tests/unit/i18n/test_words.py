@@ -1,11 +1,15 @@
 """Both languages have the same words, and everything with a code has a sentence."""
 
 import ast
+import importlib
+import pkgutil
 from pathlib import Path
 from string import Formatter
 
 import pytest
 
+import drivers
+import pos_agent
 from pos_agent.domain.events import DeviceName
 from pos_agent.domain.refund import Channel, Hold, MoneyMoved, RefundState, RefundType
 from pos_agent.domain.screen import cell_width
@@ -18,6 +22,8 @@ from pos_agent.i18n.words import WORDS
 from pos_agent.workflow.states import State
 
 _WORKFLOW = Path(__file__).parents[3] / "pos_agent" / "workflow"
+#: Modules that run when they are loaded, or that are pytest's own.
+_PROGRAMS = ("__main__", ".contract", ".build")
 #: Values that only one language needs.
 _ONE_SIDED = {
     "capitals",
@@ -35,6 +41,15 @@ _ONE_SIDED = {
 
 def fields(words: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(words) if name}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _whole_tree() -> None:
+    """Load every module: an error class counts whether or not another test has imported it."""
+    for package in (pos_agent, drivers):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith(_PROGRAMS):
+                importlib.import_module(module.name)
 
 
 def all_errors(root: type[PosAgentError] = PosAgentError) -> set[type[PosAgentError]]:
