@@ -83,7 +83,8 @@ class Case:
         ends = {one["copy"]: float(one["t"]) for one in self.by_kind["clone_end"]}
         self.copy_names = {str(one["copy"]) for one in self.by_kind["clone"]}
         self.copies = [
-            (str(one["till"]), float(one["t"]), ends.get(one["copy"], float("inf"))) for one in self.by_kind["clone"]
+            (str(one["till"]), float(one["started"]), ends.get(one["copy"], float("inf")))
+            for one in self.by_kind["clone"]
         ]
         self.moved: dict[str, list[Movement]] = defaultdict(list)
         for movement in self.movements:

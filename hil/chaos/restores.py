@@ -106,10 +106,11 @@ class Restorer:
         try:
             shutil.rmtree(copy.pos.data_dir)
             shutil.copytree(path, copy.pos.data_dir)
+            started = time.time()  # what it says before we know its boot id is the copy's word already
             copy.power_on()
             status = await self._status(copy)
             boot_id = status.boot_id if status is not None else ""
-            world.history.add("clone", till=till.name, copy=copy.name, boot_id=boot_id)
+            world.history.add("clone", till=till.name, copy=copy.name, boot_id=boot_id, started=started)
             await asyncio.sleep(_COPY_RUNS_S)
         finally:
             await copy.cut()

@@ -50,7 +50,7 @@ def lose_all_but(history: History, *kinds: str) -> None:
 
 
 def clone(history: History) -> None:
-    add(history, 5.0, "clone", till=TILL, copy=f"{TILL}-copy-1", boot_id="copied")
+    add(history, 5.0, "clone", till=TILL, copy=f"{TILL}-copy-1", boot_id="copied", started=4.9)
     add(history, 5.1, "wire", type="ack", till=TILL, refund_request_id="", status="conflict", about="sync")
     add(history, 6.0, "clone_end", till=TILL, copy=f"{TILL}-copy-1")
 
@@ -76,6 +76,14 @@ def card_forgets_states(history: History, _: History) -> None:
     add(history, 5.6, "wire", type="sync", till=TILL, conn_seq=77, items=[item])
 
 
+def copy_speaks_before_its_start_is_noted(history: History, _: History) -> None:
+    clone(history)
+    told(history, 5.5, "clone_suspected", TILL)
+    item = {"refund_request_id": ID, "state": "reviewing", "epoch": 1, "seq": 2}
+    add(history, 4.89, "kill", what=TILL)
+    add(history, 4.95, "wire", type="sync", till=TILL, conn_seq=77, items=[item])
+
+
 def card_takes_an_unsent_request_along(history: History, ledger: History) -> None:
     ledger.clear()
     lose_all_but(history)
@@ -97,6 +105,7 @@ ALLOWED: list[Callable[[History, History], None]] = [
     restored_since,
     card_prints_and_says_again,
     card_forgets_states,
+    copy_speaks_before_its_start_is_noted,
     card_takes_an_unsent_request_along,
     card_forgets_a_stored_request_and_it_is_alarmed,
     copy_is_refused_and_alarmed,
