@@ -41,7 +41,7 @@ class Database:
         self.engine = create_engine(_driver(url), **options)
         self._threads = ThreadPoolExecutor(pool, thread_name_prefix="database")
         #: SQLite has one writer. Waiting here wakes at once; its own busy handler sleeps up to 100 ms at a time, and
-        #: ingest, outbox and executor then wait for each other's sleep (44 requests a second, measured).
+        #: ingest, outbox and executor would wait for each other's sleep.
         self._turn: AbstractContextManager[Any] = nullcontext()
         if self.engine.dialect.name == "sqlite":
             self._turn = threading.Lock()
