@@ -11,6 +11,8 @@ from backoffice.store.schema import Anchor, OutboxRow, Terminal
 from backoffice.web import fleet
 from tests.unit.backoffice.world import MERCHANT, START, World
 
+pytestmark = pytest.mark.slow
+
 TILLS = 10_000
 #: What a page may take on the slowest machine that runs the tests, seconds.
 LIMIT_S = 0.3

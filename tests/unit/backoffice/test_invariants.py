@@ -26,6 +26,8 @@ from pos_agent.protocol.messages import (
 from pos_agent.protocol.topics import Leaf, terminal_topic
 from tests.unit.backoffice.world import TERMINAL, World, make_world
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(6)
 #: A code that a cashier must never have been able to send; it is in the payer's code range (payments.md 3).
 PAYMENT_CODE = "134567890123456789"

@@ -18,6 +18,8 @@ from pos_agent.domain.refund import OriginalReference, ReferenceKind
 from tests.unit.backoffice.test_web import Browser
 from tests.unit.backoffice.world import MERCHANT, PASSWORD, World
 
+pytestmark = pytest.mark.slow
+
 TEMPLATES = Path(web.__file__).parent / "templates"
 
 

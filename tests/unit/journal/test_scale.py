@@ -12,6 +12,8 @@ from tests.fakes.broker_samples import ManualClock, make_request, make_slip
 from tests.fakes.journal_filler import fill
 from tests.unit.journal.conftest import open_journal
 
+pytestmark = pytest.mark.slow
+
 #: Both are more than any answer may hold: what still grows between them grows with history.
 FEW, MANY = 1_500, 6_000
 _GRAIN = 2

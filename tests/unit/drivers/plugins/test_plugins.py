@@ -80,6 +80,7 @@ def test_template_refuses_a_wrong_option_by_its_key(site: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_template_passes_the_contract_suite_in_its_own_tests() -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
