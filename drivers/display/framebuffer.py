@@ -11,19 +11,18 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Mapping
-from functools import partial
 
 from drivers.display.cells import changed_runs
 from drivers.display.framebuffer_port import FramebufferPort
 from drivers.display.geometry import Framebuffer, lay_out
 from drivers.display.node_watch import NodeWatch
 from drivers.display.painter import Painter
-from drivers.links.faults import lost_error, open_error
-from drivers.links.fd_link import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S
-from drivers.links.opener import Opener, PortStuckError
+from drivers.links import node
+from drivers.links.faults import lost_error
+from drivers.links.opener import Opener
 from pos_agent.domain.events import DeviceName
 from pos_agent.domain.screen import Screen, pad
-from pos_agent.errors import DeviceError, DeviceTimeoutError, FailureError, NoHardwareError, OfflineError
+from pos_agent.errors import DeviceError, FailureError, NoHardwareError, OfflineError
 
 _log = logging.getLogger(__name__)
 
@@ -79,16 +78,10 @@ class FramebufferDisplay:
             FailureError: It is too small, or of a depth that is not drawn.
         """
         path = self._port.path
-        if not _exists(path):
+        if not node.is_present(path):
             raise NoHardwareError(self._name, f"{path} does not exist")
-        try:
-            fd = await self._opener.run(
-                self._port.acquire, port=path, timeout_s=OPEN_TIMEOUT_S, discard=self._port.release
-            )
-        except PortStuckError as error:
-            raise DeviceTimeoutError(self._name, str(error)) from error
-        except OSError as error:
-            raise open_error(self._name, path, error) from error
+        with node.open_faults(self._name, path):
+            fd = await node.acquire(self._port, self._opener)
         self._fd = fd
         self._lost = asyncio.get_running_loop().create_future()
         try:
@@ -109,11 +102,7 @@ class FramebufferDisplay:
         fd, self._fd = self._fd, -1
         if self._lost is not None and not self._lost.done():
             self._lost.cancel()
-        release = partial(self._port.release, fd)
-        try:
-            await self._opener.run(release, port=self._port.path, timeout_s=CLOSE_TIMEOUT_S, must_run=True)
-        except PortStuckError as error:
-            _log.warning("device=%s close=%s", self._name, error)
+        await node.release(self._name, self._port, fd, self._opener)
 
     async def wait_lost(self) -> DeviceError:
         """Return when the framebuffer has gone or got another geometry."""
@@ -134,11 +123,10 @@ class FramebufferDisplay:
     def _prepare(self, fd: int) -> None:
         path = self._port.path
         try:
-            self._framebuffer = self._port.ask(fd)
-            self._painter = Painter(lay_out(self._framebuffer, size=self._size, rotate=self._rotate))
-            self._watch = NodeWatch(path, lambda: self._lose(OSError(errno.ENODEV, "")))
-        except OSError as error:
-            raise open_error(self._name, path, error) from error
+            with node.open_faults(self._name, path):
+                self._framebuffer = self._port.ask(fd)
+                self._painter = Painter(lay_out(self._framebuffer, size=self._size, rotate=self._rotate))
+                self._watch = NodeWatch(path, lambda: self._lose(OSError(errno.ENODEV, "")))
         except ValueError as error:
             raise FailureError(self._name, f"{path}: {error}") from error
         facts = self._framebuffer
@@ -171,7 +159,3 @@ class FramebufferDisplay:
     def _lose_with(self, error: DeviceError) -> None:
         if self._lost is not None and not self._lost.done():
             self._lost.set_result(error)
-
-
-def _exists(path: str) -> bool:
-    return os.path.exists(path)  # noqa: PTH110 - once every 2 s while absent: without a Path object

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from drivers.display.cells import changed_runs
 from drivers.display.dialect import Dialect
-from drivers.links.fd_link import FdLink, Port
+from drivers.links.fd_link import FdLink
+from drivers.links.node import Port
 from drivers.links.opener import Opener
 from pos_agent.domain.events import DeviceName
 from pos_agent.domain.screen import Screen, pad

@@ -57,16 +57,16 @@ def _link(
 ) -> PrinterLink:
     match config.link:
         case "usblp":
-            from drivers.links.fd_printer import FdPrinterLink  # noqa: PLC0415 - only what is configured
+            from drivers.links.fd_printer import NodePrinterLink  # noqa: PLC0415 - only what is configured
             from drivers.links.usblp_port import UsblpPort  # noqa: PLC0415 - see above
 
-            return FdPrinterLink(UsblpPort(config.path), opener=opener, on_idle=on_idle)
+            return NodePrinterLink(UsblpPort(config.path), opener=opener, on_idle=on_idle)
         case "serial":
-            from drivers.links.fd_printer import FdPrinterLink  # noqa: PLC0415 - only what is configured
+            from drivers.links.fd_printer import NodePrinterLink  # noqa: PLC0415 - only what is configured
             from drivers.links.serial_printer import SerialPrinterPort  # noqa: PLC0415 - see above
 
             port = SerialPrinterPort(config.path, baud=config.baud, flow=config.flow)
-            return FdPrinterLink(port, opener=opener, on_idle=on_idle)
+            return NodePrinterLink(port, opener=opener, on_idle=on_idle)
         case "tcp":
             from drivers.links.tcp_printer import TcpPrinterLink, parse_tcp_address  # noqa: PLC0415 - see above
 

@@ -4,44 +4,20 @@ Which descriptor, and how it is claimed and configured, is the port's business: 
 """
 
 import asyncio
-import fcntl
 import logging
 import os
-import struct
-import termios
 from collections.abc import Callable
-from functools import partial
-from typing import Protocol
 
-from drivers.links.faults import lost_error, open_error
-from drivers.links.opener import Opener, PortStuckError
-from pos_agent.errors import DeviceError, DeviceTimeoutError, NoHardwareError
+from drivers.links import node
+from drivers.links.faults import lost_error
+from drivers.links.node import Port
+from drivers.links.opener import Opener
+from pos_agent.errors import DeviceError, NoHardwareError
 
 _log = logging.getLogger(__name__)
 _READ_BYTES = 4096
-#: Opening is a few USB control transfers; a wedged adapter needs 5 s for one.
-OPEN_TIMEOUT_S = 3.0
-CLOSE_TIMEOUT_S = 1.5
 #: More than this unsent means that the device takes nothing; a display never has more than one screen under way.
 _WRITE_BUFFER_BYTES = 65_536
-
-
-class Port(Protocol):
-    """The blocking side of a device node; both methods run in the opener thread."""
-
-    @property
-    def path(self) -> str:
-        """Return the path of the node, for messages."""
-
-    def acquire(self) -> int:
-        """Open, claim and configure; return a non-blocking descriptor that the caller owns.
-
-        Raises:
-            OSError: As the system says it.
-        """
-
-    def release(self, fd: int) -> None:
-        """Undo `acquire` and close; never raises."""
 
 
 class FdLink:
@@ -87,12 +63,7 @@ class FdLink:
     @property
     def kernel_backlog_bytes(self) -> int:
         """Return how many bytes the driver has not sent down the wire yet; 0 where it cannot tell."""
-        if not self.is_open:
-            return 0
-        try:
-            return int(struct.unpack("i", fcntl.ioctl(self._fd, termios.TIOCOUTQ, b"\0\0\0\0"))[0])
-        except OSError:
-            return 0
+        return node.unsent_bytes(self._fd) if self.is_open else 0
 
     async def open(self) -> None:
         """Open, claim and configure the port, and start reading.
@@ -101,16 +72,11 @@ class FdLink:
             NoHardwareError, ClaimedError, FailureError: As the system says.
             DeviceTimeoutError: The port hangs.
         """
-        if not _exists(self._port.path):  # the common case while unplugged costs one stat, not a thread
-            raise NoHardwareError(self._device, f"{self._port.path} does not exist")
-        try:
-            fd = await self._opener.run(
-                self._port.acquire, port=self._port.path, timeout_s=OPEN_TIMEOUT_S, discard=self._port.release
-            )
-        except PortStuckError as error:
-            raise DeviceTimeoutError(self._device, str(error)) from error
-        except OSError as error:
-            raise open_error(self._device, self._port.path, error) from error
+        path = self._port.path
+        if not node.is_present(path):
+            raise NoHardwareError(self._device, f"{path} does not exist")
+        with node.open_faults(self._device, path):
+            fd = await node.acquire(self._port, self._opener)
         loop = asyncio.get_running_loop()
         self._fd = fd
         self._unsent.clear()
@@ -162,11 +128,7 @@ class FdLink:
         self._unsent.clear()
         if self._lost is not None and not self._lost.done():
             self._lost.cancel()
-        release = partial(self._port.release, fd)
-        try:
-            await self._opener.run(release, port=self._port.path, timeout_s=CLOSE_TIMEOUT_S, must_run=True)
-        except PortStuckError as error:
-            _log.warning("device=%s close=%s", self._device, error)
+        await node.release(self._device, self._port, fd, self._opener)
 
     def _send(self) -> None:
         try:
@@ -197,7 +159,3 @@ class FdLink:
         loop = asyncio.get_running_loop()
         loop.remove_reader(fd)
         loop.remove_writer(fd)
-
-
-def _exists(path: str) -> bool:
-    return os.path.exists(path)  # noqa: PTH110 - once every 2 s: without a Path object

@@ -5,23 +5,21 @@ Which descriptor it is, and how it is claimed, is the port's business: `usblp_po
 """
 
 import asyncio
-import logging
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from drivers.links.faults import lost_error, open_error
+from drivers.links import node
+from drivers.links.faults import lost_error
 from drivers.links.opener import Opener, PortStuckError
-from pos_agent.errors import DeviceError, DeviceTimeoutError, NoHardwareError, OfflineError
+from pos_agent.errors import DeviceError, NoHardwareError, OfflineError
 
-_LOG = logging.getLogger(__name__)
 _DEVICE = "printer"
 _READ_BYTES = 4096
 #: More than this unread is noise: nobody asked so much of a printer.
 _INBOX_BYTES = 65_536
-OPEN_TIMEOUT_S = 3.0
-CLOSE_TIMEOUT_S = 1.5
 #: As long as a bulk transfer waits (`drivers.links.usb_device`).
 WRITE_TIMEOUT_S = 0.25
 #: A line that is held by DSR has no event to wait for.
@@ -36,16 +34,12 @@ _EMPTY_READ_PAUSE_S = 0.1
 IdleListener = Callable[[int | None, bytes], None]
 
 
-class PrinterPort(Protocol):
-    """The blocking side of a printer's node; `acquire`, `release` and `port_status` run in the opener thread."""
-
-    @property
-    def path(self) -> str:
-        """Return the node or address, for messages and for the quarantine."""
+class PrinterPort(node.Closable, Protocol):
+    """What a link asks of its descriptor; `release` and `port_status` run in the opener thread."""
 
     @property
     def identity(self) -> str:
-        """Return which printer `acquire` found."""
+        """Return which printer was opened."""
 
     @property
     def has_port_status(self) -> bool:
@@ -53,16 +47,6 @@ class PrinterPort(Protocol):
 
     def is_present(self) -> bool:
         """Return False if opening cannot succeed; cheap, called in the event loop."""
-
-    def acquire(self) -> int:
-        """Open, claim and configure; return a non-blocking descriptor.
-
-        Raises:
-            OSError: As the system says it.
-        """
-
-    def release(self, fd: int) -> None:
-        """Undo `acquire` and close; never raises."""
 
     def port_status(self, fd: int) -> int | None:
         """Return GET_PORT_STATUS, None if it is not answered."""
@@ -77,11 +61,15 @@ class PrinterPort(Protocol):
         """Return whether an empty read means that the printer is gone."""
 
 
-class FdPrinterLink:
-    """See `drivers.escpos.link.PrinterLink`.
+class PrinterNode(PrinterPort, node.Port, Protocol):
+    """A printer's device node: opened in the opener thread too."""
+
+
+class FdPrinterLink(ABC):
+    """See `drivers.escpos.link.PrinterLink`. Subclasses say how the descriptor is opened.
 
     Args:
-        port: The printer's node.
+        port: The printer's node or address.
         opener: Runs what blocks.
         on_idle: See `IdleListener`.
         idle_poll_s: Time between looks at GET_PORT_STATUS while nothing is printed, where the port has it.
@@ -128,12 +116,8 @@ class FdPrinterLink:
         await self.close()
         if not self._port.is_present():
             raise NoHardwareError(_DEVICE, f"{self._port.path} does not exist")
-        try:
+        with node.open_faults(_DEVICE, self._port.path):
             fd = await self._acquire()
-        except PortStuckError as error:
-            raise DeviceTimeoutError(_DEVICE, str(error)) from error
-        except OSError as error:
-            raise open_error(_DEVICE, self._port.path, error) from error
         loop = asyncio.get_running_loop()
         self._fd, self._last_status = fd, None
         self._inbox.clear()
@@ -142,10 +126,13 @@ class FdPrinterLink:
         if self._port.has_port_status:
             self._polling = loop.create_task(self._poll(), name="printer-idle")
 
+    @abstractmethod
     async def _acquire(self) -> int:
-        return await self._opener.run(
-            self._port.acquire, port=self._port.path, timeout_s=OPEN_TIMEOUT_S, discard=self._port.release
-        )
+        """Open; return a non-blocking descriptor.
+
+        Raises:
+            OSError, PortStuckError: See `drivers.links.node.open_faults`.
+        """
 
     async def close(self) -> None:
         """Stop listening and release the port; idempotent, returns within 1.5 s even if the kernel does not."""
@@ -160,11 +147,7 @@ class FdPrinterLink:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
             self._polling = None
-        release = partial(self._port.release, fd)
-        try:
-            await self._opener.run(release, port=self._port.path, timeout_s=CLOSE_TIMEOUT_S, must_run=True)
-        except PortStuckError as error:
-            _LOG.warning("device=%s close=%s", _DEVICE, error)
+        await node.release(_DEVICE, self._port, fd, self._opener)
 
     async def wait_lost(self) -> DeviceError:
         """Return the reason when the printer has gone away."""
@@ -322,6 +305,19 @@ class FdPrinterLink:
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
+
+
+class NodePrinterLink(FdPrinterLink):
+    """A link to a device node: usblp or serial."""
+
+    def __init__(
+        self, port: PrinterNode, *, opener: Opener, on_idle: IdleListener, idle_poll_s: float = IDLE_POLL_S
+    ) -> None:
+        super().__init__(port, opener=opener, on_idle=on_idle, idle_poll_s=idle_poll_s)
+        self._node = port
+
+    async def _acquire(self) -> int:
+        return await node.acquire(self._node, self._opener)
 
 
 def _resolve(future: "asyncio.Future[None]") -> None:

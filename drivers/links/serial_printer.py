@@ -5,10 +5,10 @@ the printer's DTR is our DSR, looked at before each small portion, since what th
 """
 
 import fcntl
-import os
 import struct
 import termios
 
+from drivers.links import node
 from drivers.links.serial_port import SerialPort
 
 #: Written at once while DSR says "go": far less than the 128 bytes that a busy printer still takes (devices.md 9).
@@ -17,7 +17,7 @@ FLOWS = ("none", "rtscts", "xonxoff", "dsrdtr")
 
 
 class SerialPrinterPort:
-    """A serial node as `drivers.links.fd_printer.PrinterPort`."""
+    """A serial node as `drivers.links.fd_printer.PrinterNode`."""
 
     has_port_status = False
 
@@ -37,7 +37,7 @@ class SerialPrinterPort:
 
     def is_present(self) -> bool:
         """Return whether the node is there."""
-        return os.path.exists(self._port.path)  # noqa: PTH110 - once every 2 s: without a Path object
+        return node.is_present(self._port.path)
 
     def acquire(self) -> int:
         """Open, lock, configure."""
@@ -57,10 +57,7 @@ class SerialPrinterPort:
 
     def unsent_bytes(self, fd: int) -> int:
         """Return what waits in the kernel and the UART."""
-        try:
-            return int(struct.unpack("i", fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)))[0])
-        except OSError:
-            return 0
+        return node.unsent_bytes(fd)
 
     def is_end(self, fd: int) -> bool:
         """Return True: with VMIN = 1 an empty read is a hang-up and nothing else."""

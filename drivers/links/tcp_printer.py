@@ -7,12 +7,10 @@ under way (user time-out). Source: tcp(7), TCP_KEEPIDLE, TCP_USER_TIMEOUT; RFC 5
 import asyncio
 import contextlib
 import errno
-import fcntl
 import ipaddress
 import socket
-import struct
-import termios
 
+from drivers.links import node
 from drivers.links.fd_printer import FdPrinterLink, IdleListener
 from drivers.links.opener import Opener
 from pos_agent.errors import ConfigValueError
@@ -69,9 +67,6 @@ class _TcpPort:
     def is_present(self) -> bool:
         return True
 
-    def acquire(self) -> int:
-        raise NotImplementedError("a socket connects in the event loop")
-
     def release(self, fd: int) -> None:
         """Say that we are done, and wait until the printer says so too: it lets nobody else in before."""
         with contextlib.suppress(OSError), socket.socket(fileno=fd) as closing:
@@ -87,11 +82,8 @@ class _TcpPort:
         return False
 
     def unsent_bytes(self, fd: int) -> int:
-        """Return what the printer has not acknowledged. Source: tcp(7), SIOCOUTQ = TIOCOUTQ."""
-        try:
-            return int(struct.unpack("i", fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)))[0])
-        except OSError:
-            return 0
+        """Return what the printer has not acknowledged."""
+        return node.unsent_bytes(fd)
 
     def is_end(self, fd: int) -> bool:
         return True

@@ -5,7 +5,7 @@ usblp is preferred because it can be polled: no thread, no wake-ups (field.md 11
 
 from collections.abc import Callable
 
-from drivers.links.fd_printer import FdPrinterLink, IdleListener
+from drivers.links.fd_printer import FdPrinterLink, IdleListener, NodePrinterLink
 from drivers.links.opener import Opener
 from drivers.links.usb_bulk import UsbBulkLink
 from drivers.links.usb_device import UsbAddress
@@ -63,7 +63,9 @@ class UsbPrinterLink:
         """
         await self.close()
         node = self._find(self._address)
-        self._link = FdPrinterLink(UsblpPort(node), opener=self._opener, on_idle=self._on_idle) if node else self._bulk
+        self._link = (
+            NodePrinterLink(UsblpPort(node), opener=self._opener, on_idle=self._on_idle) if node else self._bulk
+        )
         await self._link.open()
 
     async def close(self) -> None:

@@ -11,6 +11,7 @@ import select
 import struct
 from pathlib import Path
 
+from drivers.links import node
 from drivers.links.usb_device import UsbAddress
 
 #: Source: linux/lp.h, LPGETSTATUS; the byte is GET_PORT_STATUS of the printer class.
@@ -46,7 +47,7 @@ class UsblpPort:
 
     def is_present(self) -> bool:
         """Return whether the node is there."""
-        return os.path.exists(self._path)  # noqa: PTH110 - once every 2 s: without a Path object
+        return node.is_present(self._path)
 
     def acquire(self) -> int:
         """Open the node."""

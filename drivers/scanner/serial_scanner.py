@@ -8,7 +8,8 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from drivers.links.fd_link import FdLink, Port
+from drivers.links.fd_link import FdLink
+from drivers.links.node import Port
 from drivers.links.opener import Opener
 from drivers.links.serial_port import SerialPort
 from drivers.scanner.families import make_protocol

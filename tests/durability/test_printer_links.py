@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from drivers.escpos.link import PrinterLink
-from drivers.links.fd_printer import FdPrinterLink
+from drivers.links.fd_printer import NodePrinterLink
 from drivers.links.opener import Opener
 from drivers.links.serial_printer import SerialPrinterPort
 from drivers.links.tcp_printer import TcpPrinterLink
@@ -44,10 +44,10 @@ def make_link(name: str, path: Path, sim: SimPrinter) -> PrinterLink:
         case "tcp":
             return TcpPrinterLink("127.0.0.1", sim.tcp_port, opener=opener, on_idle=lambda *_: None)
         case "usblp":
-            return FdPrinterLink(UsblpPort(str(path)), opener=opener, on_idle=lambda *_: None)
+            return NodePrinterLink(UsblpPort(str(path)), opener=opener, on_idle=lambda *_: None)
         case _:
             port = SerialPrinterPort(str(path), baud=115_200, flow=name.removeprefix("serial-"))
-            return FdPrinterLink(port, opener=opener, on_idle=lambda *_: None)
+            return NodePrinterLink(port, opener=opener, on_idle=lambda *_: None)
 
 
 @asynccontextmanager

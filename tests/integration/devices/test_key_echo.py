@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.links import fd_printer
-from drivers.links.fd_printer import FdPrinterLink
+from drivers.links.fd_printer import NodePrinterLink
 from drivers.links.opener import Opener
 from pos_agent.domain.events import Event, KeyPressed
 from pos_agent.domain.screen import make_screen
@@ -108,9 +107,9 @@ async def test_key_echo_beside_a_stalled_printer_is_as_quick_as_ever(
 async def test_key_echo_beside_a_hanging_open_is_as_quick_as_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fd_printer, "OPEN_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("drivers.links.node.OPEN_TIMEOUT_S", 0.2)
     port, opener = Hanging(-1, opens=False, closes=True), Opener()
-    link = FdPrinterLink(port, opener=opener, on_idle=lambda *_: None)
+    link = NodePrinterLink(port, opener=opener, on_idle=lambda *_: None)
 
     async def supervise() -> None:
         while True:

@@ -161,7 +161,7 @@ async def test_link_open_error_says_what_to_do(port: PtyPort, error: OSError, ex
 async def test_link_open_hangs_times_out_and_the_late_descriptor_is_closed(
     port: PtyPort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("drivers.links.fd_link.OPEN_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("drivers.links.node.OPEN_TIMEOUT_S", 0.3)
     port.gate = threading.Event()
     link = FdLink("scanner", port, opener=Opener(), on_bytes=_ignore)
 
@@ -174,7 +174,7 @@ async def test_link_open_hangs_times_out_and_the_late_descriptor_is_closed(
 
 
 async def test_link_close_hangs_returns_in_time(port: PtyPort, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drivers.links.fd_link.CLOSE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("drivers.links.node.CLOSE_TIMEOUT_S", 0.3)
     gate = threading.Event()
     release = port.release
 

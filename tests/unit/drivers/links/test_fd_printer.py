@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from drivers.links import fd_printer
-from drivers.links.fd_printer import FdPrinterLink, PrinterPort
+from drivers.links.fd_printer import NodePrinterLink, PrinterNode
 from drivers.links.opener import Opener
 from drivers.links.serial_printer import SerialPrinterPort
 from drivers.links.usb_device import UsbAddress
@@ -70,12 +69,12 @@ class Heard(list[tuple[int | None, bytes]]):
         self.append((status, data))
 
 
-def usblp(node: Node, heard: Heard, **options: Any) -> FdPrinterLink:
-    return FdPrinterLink(UsblpPort(str(node.path)), opener=Opener(), on_idle=heard.take, **options)
+def usblp(node: Node, heard: Heard, **options: Any) -> NodePrinterLink:
+    return NodePrinterLink(UsblpPort(str(node.path)), opener=Opener(), on_idle=heard.take, **options)
 
 
 async def test_absent_node_costs_no_thread(tmp_path: Path) -> None:
-    link = FdPrinterLink(UsblpPort(str(tmp_path / "none")), opener=Opener(), on_idle=lambda *_: None)
+    link = NodePrinterLink(UsblpPort(str(tmp_path / "none")), opener=Opener(), on_idle=lambda *_: None)
     before = threading.active_count()
     with pytest.raises(NoHardwareError):
         await link.open()
@@ -180,7 +179,7 @@ async def test_node_without_status_is_not_asked_for_ever(node: Node) -> None:
 
 
 class Hanging:
-    """A port whose kernel does not come back. See `drivers.links.fd_printer.PrinterPort`."""
+    """A port whose kernel does not come back. See `drivers.links.fd_printer.PrinterNode`."""
 
     path = identity = "hanging"
     has_port_status = False
@@ -218,10 +217,10 @@ async def test_open_hangs_ends_at_its_deadline_and_the_port_is_quarantined(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """field.md 14."""
-    monkeypatch.setattr(fd_printer, "OPEN_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("drivers.links.node.OPEN_TIMEOUT_S", 0.05)
     port, opener = Hanging(node.slave, opens=False, closes=True), Opener()
-    checked: PrinterPort = port
-    link = FdPrinterLink(checked, opener=opener, on_idle=lambda *_: None)
+    checked: PrinterNode = port
+    link = NodePrinterLink(checked, opener=opener, on_idle=lambda *_: None)
     with pytest.raises(DeviceTimeoutError):
         await link.open()
     assert opener.stuck_ports == {"hanging"}
@@ -233,9 +232,9 @@ async def test_open_hangs_ends_at_its_deadline_and_the_port_is_quarantined(
 
 async def test_close_hangs_returns_at_its_deadline(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     """field.md 14."""
-    monkeypatch.setattr(fd_printer, "CLOSE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("drivers.links.node.CLOSE_TIMEOUT_S", 0.05)
     port = Hanging(node.slave, opens=True, closes=False)
-    link = FdPrinterLink(port, opener=Opener(), on_idle=lambda *_: None)
+    link = NodePrinterLink(port, opener=Opener(), on_idle=lambda *_: None)
     await link.open()
     async with asyncio.timeout(2):
         await link.close()
@@ -252,7 +251,7 @@ async def test_dsr_low_holds_every_byte(node: Node, monkeypatch: pytest.MonkeyPa
             return struct.pack("I", lines[-1])
         return bytes(4)
 
-    link = FdPrinterLink(
+    link = NodePrinterLink(
         SerialPrinterPort(str(node.path), baud=9600, flow="dsrdtr"), opener=Opener(), on_idle=lambda *_: None
     )
     await link.open()
@@ -266,7 +265,7 @@ async def test_dsr_low_holds_every_byte(node: Node, monkeypatch: pytest.MonkeyPa
 
 
 async def test_xoff_holds_and_xon_frees(node: Node) -> None:
-    link = FdPrinterLink(
+    link = NodePrinterLink(
         SerialPrinterPort(str(node.path), baud=9600, flow="xonxoff"), opener=Opener(), on_idle=lambda *_: None
     )
     await link.open()
