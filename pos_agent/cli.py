@@ -225,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return perform(options)
     except ConfigError as error:
-        print(f"pos-agent: {error}", file=sys.stderr)
+        print(f"pos-agent: {error.code}: {error}", file=sys.stderr)
         return EXIT_USAGE
     except (PosAgentError, OSError) as error:
         print(f"pos-agent: {error}", file=sys.stderr)

@@ -45,10 +45,12 @@ class ConfigValueError(ConfigError):
         key: Dotted path, such as ``devices.scanner.baud``.
         origin: File (and line where known), environment variable or option it came from.
         hint: What to do, such as a "did you mean".
+        problem: What is wrong, without key and origin.
     """
 
     def __init__(self, message: str, *, key: str, origin: str, hint: str = "") -> None:
         super().__init__(f"{key} ({origin}): {message}" + (f"; {hint}" if hint else ""))
+        self.problem = message
         self.key = key
         self.origin = origin
         self.hint = hint

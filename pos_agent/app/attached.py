@@ -14,6 +14,7 @@ import msgspec
 from drivers.inventory import Inventory, Node, take_inventory
 from drivers.links.holders import Holder
 from drivers.recognise import Knowledge, Recognised, load_knowledge, recognise
+from pos_agent.app.device_check import check_devices
 from pos_agent.control.server import read_status
 from pos_agent.domain.config import Config, DisplayConfig, PrinterConfig
 from pos_agent.errors import ConfigError
@@ -55,7 +56,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it; `daemon_pid` 0 = none answers; `problem`: why the configuration is not part of it."""
+    """All of it; `daemon_pid` 0 = none answers; `problem`: why the configuration cannot be used."""
 
     units: tuple[Found, ...]
     ports: tuple[Node, ...]
@@ -110,10 +111,15 @@ def make_report(config_path: Path, *, data: DataFinder, root: Path) -> Report:
 
 
 def _config(path: Path, data: DataFinder) -> tuple[Config | None, str]:
+    """Return the configuration, if it could be read, and what is wrong with it."""
+    config = None
     try:
-        return load_config(path, policy_path=data.find("policy.toml")).config, ""
+        loaded = load_config(path, policy_path=data.find("policy.toml"))
+        config = loaded.config
+        check_devices(loaded, data)
     except ConfigError as error:
-        return None, str(error)
+        return config, f"{error.code}: {error}"
+    return config, ""
 
 
 def _status(config: Config | None) -> Status | None:

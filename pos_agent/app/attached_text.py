@@ -19,8 +19,8 @@ def lines(report: Report, config_path: Path) -> Iterator[str]:
             yield f"  {_node(node, report)}"
     yield ""
     if report.problem:
-        yield f"configuration: not read ({report.problem})"
-    else:
+        yield f"configuration: cannot be used: {report.problem}"
+    if report.configured or not report.problem:
         yield from _configured(report, config_path)
     if not report.sees_all_holders:
         yield "(not every process could be looked into: as root, nobody who holds a port stays unseen)"

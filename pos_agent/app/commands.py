@@ -57,7 +57,10 @@ def _version(options: argparse.Namespace) -> int:
 
 
 def _check_config(options: argparse.Namespace) -> int:
+    from pos_agent.app.device_check import check_devices  # noqa: PLC0415 - drivers, for this command only
+
     loaded = _load(options)
+    check_devices(loaded, DataFinder(options.data_dir))
     if options.json:
         _print_json({"valid": True, "terminal_id": loaded.config.terminal.terminal_id})
     else:

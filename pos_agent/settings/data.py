@@ -56,8 +56,8 @@ def _candidates(data_dir: Path | None) -> list[Path]:
         return [data_dir]
     if from_environment := os.environ.get(ENVIRONMENT_NAME):
         return [Path(from_environment)]
-    return [
-        Path(sys.prefix) / "share" / "pos-agent" / "config",
-        Path("/usr/share/pos-agent/config"),
-        Path(__file__).resolve().parents[2] / "config",
-    ]
+    package, prefix = Path(__file__).resolve().parents[1], Path(sys.prefix).resolve()
+    clone = package.parent / "config"
+    installed = [prefix / "share" / "pos-agent" / "config", Path("/usr/share/pos-agent/config")]
+    # Installed editable, the code runs from the clone; below the prefix lies a copy as old as the installation.
+    return [*installed, clone] if package.is_relative_to(prefix) else [clone, *installed]

@@ -147,6 +147,29 @@ def test_configuration_that_is_broken_does_not_hide_what_is_attached(
     assert "devices.scanner.baud" in found["problem"]
 
 
+def test_driver_and_camera_setting_that_do_not_exist_are_named_with_all_that_do(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for section, key, known in (
+        ('[devices.scanner]\ndriver = "serail"\npath = "/dev/ttyUSB0"\n', "devices.scanner.driver", "serial, camera"),
+        (
+            '[devices.scanner]\ndriver = "camera"\npath = "/dev/video0"\n[devices.scanner.camera]\nsymbols = ["qrr"]\n',
+            "devices.scanner.camera.symbols",
+            "qr, code128, ean13, ean8, code39",
+        ),
+        ('[devices.customer_display]\ndriver = "cd5221"\n', "devices.customer_display.driver", "cd5220, led8, led8s"),
+    ):
+        code, text, found = run(machine, capsys, devices=section)
+        check = main(["check-config", "--config", str(machine.configure(section)), "--data-dir", str(DATA)])
+        said = capsys.readouterr().err
+        assert (code, check) == (2, 2)
+        assert found["problem"].startswith("E-CONFIG: ")
+        assert found["problem"] in text
+        assert f"pos-agent: {found['problem']}\n" == said
+        assert f"{key} ({machine.root.parent / 'terminal.toml'}:" in said, "the line to change"
+        assert known in said
+
+
 def test_process_that_hides_its_files_is_not_taken_for_nobody(
     machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

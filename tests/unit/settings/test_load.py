@@ -1,5 +1,6 @@
 """Configuration: valid, explained, refused with a way out."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,35 @@ def test_shipped_policy_stands_under_the_file(tmp_path: Path, shipped_text: str)
     assert loaded.config.policy.operator_limit_minor == 7
     assert loaded.config.policy.text_zh
     assert loaded.origins["policy.text_zh"].startswith(str(policy))
+
+
+def test_data_finder_of_an_editable_clone_takes_the_clone_before_the_copy_below_the_prefix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wheel's shared data are copied once, when the clone is installed; config/ is edited after that."""
+    stale = tmp_path / "share" / "pos-agent" / "config"
+    stale.mkdir(parents=True)
+    (stale / "policy.toml").write_text("of last week")
+    (stale / "only-here.toml").touch()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.delenv("POS_AGENT_DATA_DIR", raising=False)
+    assert DataFinder().find("policy.toml") == SHIPPED.parent / "policy.toml"
+    assert DataFinder().find("only-here.toml") == stale / "only-here.toml"
+
+
+def test_data_finder_of_an_installed_package_takes_what_lies_below_its_prefix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = tmp_path / "share" / "pos-agent" / "config"
+    package = tmp_path / "lib" / "python3" / "site-packages" / "pos_agent" / "settings"
+    foreign = package.parents[1] / "config"
+    for folder in (shared, foreign):
+        folder.mkdir(parents=True)
+        (folder / "policy.toml").touch()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr("pos_agent.settings.data.__file__", str(package / "data.py"))
+    monkeypatch.delenv("POS_AGENT_DATA_DIR", raising=False)
+    assert DataFinder().find("policy.toml") == shared / "policy.toml"
 
 
 def test_data_finder_without_file_names_the_folders(tmp_path: Path) -> None:

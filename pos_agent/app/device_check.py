@@ -1,0 +1,21 @@
+"""Whether the devices that the configuration names can be built, asked as the daemon asks; nothing is opened."""
+
+from drivers.registry import build_devices
+from pos_agent.errors import ConfigValueError
+from pos_agent.settings import DataFinder, LoadedConfig
+
+
+def check_devices(loaded: LoadedConfig, data: DataFinder) -> None:
+    """Build all devices once and forget them: drivers of other packages, profiles, key maps, camera settings.
+
+    Args:
+        loaded: A configuration whose keys and types are right.
+        data: Finds key maps and profiles.
+    Raises:
+        ConfigError: What the daemon would start in the SAFE state for; a value's error names its line in the file.
+    """
+    try:
+        build_devices(loaded.config.devices, sink=lambda _event: None, find_data=data.find)
+    except ConfigValueError as error:
+        origin = loaded.origins.get(error.key, error.origin)
+        raise ConfigValueError(error.problem, key=error.key, origin=origin, hint=error.hint) from error
