@@ -10,6 +10,8 @@
     header ``X-CSRF-Token``; `shown` as read, other values get 409
 ``GET /api/terminals?view=problems&q=&version=&sort=seen&page=1``
     ``{"rows": […], "number", "pages", "total", "counts", "versions"}``
+``GET /api/alarms``
+    ``{"alarms": [{"alarm_id", "name", "terminal_id", "refund_request_id", "data", "at"}, …]}``; the newest 500
 ``GET /api/sales?q=``
     ``{"sales": […]}``
 ``GET /api/health``
@@ -31,7 +33,7 @@ from backoffice.web import auth, desk_facts, facts, fleet, gate, lists
 from pos_agent.i18n.backoffice import text
 
 _T = TypeVar("_T")
-#: Requests on one page of a script's list.
+#: Requests or alarms on one page of a script's list.
 _LIST_LIMIT = 500
 
 
@@ -151,6 +153,13 @@ async def list_terminals(request: Request) -> Response:
     return Json(await gate.desk_of(request).database.read(lambda db: fleet.fleet(db, **asked)))
 
 
+async def list_alarms(request: Request) -> Response:
+    """List the newest alarms."""
+    await gate.signed_in(request)
+    found = await gate.desk_of(request).database.read(lambda db: desk_facts.alarms(db, _LIST_LIMIT))
+    return Json({"alarms": found})
+
+
 async def list_sales(request: Request) -> Response:
     """Search sales."""
     await gate.signed_in(request)
@@ -176,6 +185,7 @@ def on_no_session(_request: Request, _error: Exception) -> Response:
 
 
 ROUTES = [
+    Route("/api/alarms", list_alarms),
     Route("/api/health", health),
     Route("/api/login", login, methods=["POST"]),
     Route("/api/requests", list_requests),

@@ -1,5 +1,9 @@
 """What the pages around the queue show: cases, alarms, refused messages, tills."""
 
+from datetime import datetime
+from typing import Any
+
+import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -11,7 +15,24 @@ from backoffice.store.schema import EventRow, ManualCase, Person, Refund, Refuse
 from backoffice.web.facts import Detail, detail
 from backoffice.web.lists import summary
 
-_LATEST = 30
+#: Rows that a page shows.
+LATEST = 30
+
+
+class Alarm(msgspec.Struct, frozen=True, kw_only=True):
+    """An alarm as scripts get it.
+
+    Attributes:
+        alarm_id: The same at every reading; an older database that was put back may have lost it.
+        data: What the name needs to be understood: never a payment code, never a PIN.
+    """
+
+    alarm_id: str
+    name: str
+    terminal_id: str
+    refund_request_id: str
+    data: dict[str, Any]
+    at: datetime
 
 
 async def open_request(database: Database, context: Context, actor: Actor, request_id: str) -> Detail | None:
@@ -49,13 +70,22 @@ def open_cases(session: Session, context: Context, actor: Actor) -> list[dict[st
     return found
 
 
-def alarms(session: Session) -> list[EventRow]:
-    """Return the newest alarms."""
-    return list(
-        session.scalars(select(EventRow).where(EventRow.is_alarm.is_(True)).order_by(EventRow.at.desc()).limit(_LATEST))
-    )
+def alarms(session: Session, limit: int = LATEST) -> list[Alarm]:
+    """Return the newest alarms, newest first."""
+    newest = select(EventRow).where(EventRow.is_alarm.is_(True)).order_by(EventRow.at.desc()).limit(limit)
+    return [
+        Alarm(
+            alarm_id=row.event_id,
+            name=row.name,
+            terminal_id=row.terminal_id,
+            refund_request_id=row.refund_request_id,
+            data=row.data,
+            at=row.at,
+        )
+        for row in session.scalars(newest)
+    ]
 
 
 def refused(session: Session) -> list[RefusedBytes]:
     """Return the newest refused messages."""
-    return list(session.scalars(select(RefusedBytes).order_by(RefusedBytes.last_at.desc()).limit(_LATEST)))
+    return list(session.scalars(select(RefusedBytes).order_by(RefusedBytes.last_at.desc()).limit(LATEST)))

@@ -23,15 +23,19 @@ def copies_are_stopped(case: Case) -> list[Violation]:
 
 
 def refusals_are_alarmed(case: Case) -> list[Violation]:
-    """Whoever is refused for an old token, people are told of it once a boot; an older database may lose the alarm."""
+    """Whoever is refused for an old token, people are told of it once a boot; an older database may lose the alarm.
+
+    The boot ties them together, not the time: a stalled broker brings the refusal seconds after the alarm was read.
+    """
     first: dict[tuple[str, str], float] = {}
     for one in case.by_kind["wire"]:
         if one["type"] == "ack" and one.get("about") == "sync":
             first.setdefault((one["till"], one.get("boot_id", "")), one["t"])
+    alarmed = {(one["till"], one.get("boot_id", "")) for one in case.by_kind["alarm"] if one["name"] == _CLONE}
     return [
         Violation("lost", "I8", "", f"{till} was refused at {at:.1f}, and nobody was told")
-        for (till, _), at in first.items()
-        if not _is_alarmed(case, till, at, frozenset({_CLONE}))
+        for (till, boot_id), at in first.items()
+        if (till, boot_id) not in alarmed and not _may_be_lost(case, at)
     ]
 
 
@@ -57,15 +61,18 @@ def _first_seen(case: Case, request_id: str) -> float:
 
 
 def _is_alarmed(case: Case, till: str, since: float, names: frozenset[str]) -> bool:
-    """Return whether an alarm was seen; an older database may have lost it."""
-    if any(put_back >= since for _, put_back in case.restores):
-        return True
-    alarms = [one for one in case.by_kind["alarm"] if one["t"] >= since - _READ_BEFORE_S]
-    return any(one["till"] == till and one["name"] in names for one in alarms)
+    """Return whether an alarm was seen, or may have been lost."""
+    alarms = [one for one in case.by_kind["alarm"] if one["t"] >= since]
+    return any(one["till"] == till and one["name"] in names for one in alarms) or _may_be_lost(case, since)
 
 
-#: The page may be read this much before the refusal is heard on the wire.
-_READ_BEFORE_S: Final = 1.0
+def _may_be_lost(case: Case, heard: float) -> bool:
+    """Return whether an older database was put back after an alarm of this time."""
+    return any(put_back >= heard - _HEARD_LATE_S for _, put_back in case.restores)
+
+
+#: What was decided before a restore may be heard after it: a broker is stalled for three seconds at most.
+_HEARD_LATE_S: Final = 10.0
 
 
 #: Alarm → what it says of a till.

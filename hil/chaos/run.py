@@ -24,6 +24,8 @@ from hil.chaos.world import SPY, World
 _log = logging.getLogger(__name__)
 #: After the last fault everything must be settled within this.
 QUIET_S = 120.0
+#: A technician may be at a till.
+_READ_AGAIN_S = 60.0
 _PAY_CODE_COUNT = 8
 #: Each cashier takes a sale that both want now and then.
 _HOT_EVERY = 2
@@ -126,7 +128,7 @@ async def _work(
             await breaker.settle()
         world.history.add("quiet")
         await world.heal()
-        await _settle(options, world, reviewer, cashiers, people)
+        await _settle(options, world, reviewer, technician, cashiers, people)
     finally:
         tasks = [*people, *([breaking] if breaking else [])]
         for task in tasks:
@@ -145,7 +147,12 @@ async def _wait_or_fail(tasks: list[asyncio.Task[None]], seconds: float) -> None
 
 
 async def _settle(
-    options: Options, world: World, reviewer: Reviewer, cashiers: list[Cashier], people: list[asyncio.Task[None]]
+    options: Options,
+    world: World,
+    reviewer: Reviewer,
+    technician: Technician,
+    cashiers: list[Cashier],
+    people: list[asyncio.Task[None]],
 ) -> None:
     """Wait until all is decided, told and printed; then look up what the tills have not told yet."""
     for cashier in cashiers:
@@ -171,13 +178,14 @@ async def _settle(
             await _wait_or_fail(people, 0.5)
     if why:
         world.history.add("unsettled", why=why)
-    await _read_again(reviewer, people)
+    await _read_again(reviewer, technician, people)
 
 
-async def _read_again(reviewer: Reviewer, people: list[asyncio.Task[None]]) -> None:
-    reads = reviewer.reads
-    deadline = time.monotonic() + 10.0
-    while reviewer.reads < reads + 2 and time.monotonic() < deadline:
+async def _read_again(reviewer: Reviewer, technician: Technician, people: list[asyncio.Task[None]]) -> None:
+    """Let both read to the end what the back office says now; a slow machine needs its time."""
+    requests, alarms = reviewer.reads + 2, technician.reads + 2
+    deadline = time.monotonic() + _READ_AGAIN_S
+    while (reviewer.reads < requests or technician.reads < alarms) and time.monotonic() < deadline:
         await _wait_or_fail(people, 0.2)
 
 

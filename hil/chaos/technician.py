@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import re
 import time
 from http import HTTPStatus
 from typing import Final
@@ -14,15 +13,6 @@ from hil.chaos.world import World
 from hil.rig.process import ProcessFailedError
 
 _LOOK_S: Final = 1.0
-#: As it stands on the page of cases: time, name, till.
-_ALARM: Final = re.compile(r"<li><time>([^<]*)</time> <b>([^<]+)</b> ((?:t-[a-z0-9-]+)?)")
-#: Words of the page → what the checker calls it.
-_NAMES: Final = {
-    "终端疑似被克隆": "clone_suspected",
-    "终端审计链分叉": "audit_fork",
-    "终端记录倒退": "terminal_went_back",
-    "后台已从备份恢复": "restored",
-}
 _CLONE: Final = "clone_suspected"
 #: What a till's screen shows while its submissions are refused.
 _STOPPED: Final = ("E-PROTO", "报文错误")
@@ -34,11 +24,12 @@ class Technician:
     """Looks until cancelled.
 
     Attributes:
-        alarms: (time, name, till) of each alarm that was seen.
+        reads: How often the alarms were read.
     """
 
     def __init__(self, world: World) -> None:
-        self.alarms: set[tuple[str, str, str]] = set()
+        self.reads = 0
+        self._seen: set[str] = set()
         self._suspects: set[str] = set()
         self._world = world
         self._client = httpx.AsyncClient(base_url=world.bo.url, timeout=5.0, trust_env=False)
@@ -66,15 +57,19 @@ class Technician:
             call = {"user": user.name, "password": user.password}
             (await self._client.post("/api/login", json=call)).raise_for_status()
             self._is_signed_in = True
-        answer = await self._client.get("/cases")
+        answer = await self._client.get("/api/alarms")
         if answer.status_code != HTTPStatus.OK:
             self._is_signed_in = False
             return
-        new = {(at, _NAMES.get(words, words), till) for at, words, till in _ALARM.findall(answer.text)} - self.alarms
-        self.alarms |= new
-        for at, name, till in sorted(new):
-            self._world.history.add("alarm", made=at, name=name, till=till)
-        self._suspects |= {till for _, name, till in new if name == _CLONE}
+        for alarm in reversed(answer.json()["alarms"]):
+            if alarm["alarm_id"] in self._seen:
+                continue
+            self._seen.add(alarm["alarm_id"])
+            name, till, boot_id = alarm["name"], alarm["terminal_id"], alarm["data"].get("boot_id", "")
+            self._world.history.add("alarm", made=alarm["at"], name=name, till=till, boot_id=boot_id)
+            if name == _CLONE:
+                self._suspects.add(till)
+        self.reads += 1
 
     async def _clear(self, till: Till) -> None:
         """Say at the back office that this till's card is the right one, and start the till again."""

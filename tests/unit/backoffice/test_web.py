@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from functools import partial
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ import pytest_asyncio
 
 from backoffice import enrolment, restoring
 from backoffice.reconciliation import BillLine, reconcile
+from backoffice.refunds import alarm
 from backoffice.web.app import make_app
 from backoffice.web.gate import Desk
 from pos_agent.domain.refund import OriginalReference, ReferenceKind
@@ -327,3 +329,16 @@ async def test_sale_imported_late_shows_when_the_request_is_opened(browser: Brow
     world.add_sale(order_no="LATE0001", paid_minor=700)
     assert "LATE0001" in (await browser.client.get(f"/requests/{request_id}")).text
     assert (await browser.decide(request_id, "approve")).status_code == 303
+
+
+async def test_api_alarms_newest_first_each_with_an_id_that_stays(world: World, browser: Browser) -> None:
+    assert (await browser.client.get("/api/alarms")).status_code == 401
+    data = {"terminal_id": TERMINAL, "boot_id": "b1"}
+    for name in ("clone_suspected", "terminal_went_back"):
+        await world.database.write(partial(alarm, event_id=f"id-{name}", name=name, now=world.context.now, data=data))
+        world.later(seconds=1)
+    await browser.sign_in()
+    found = (await browser.client.get("/api/alarms")).json()["alarms"]
+    assert [one["alarm_id"] for one in found] == ["id-terminal_went_back", "id-clone_suspected"]
+    assert [(one["terminal_id"], one["data"]["boot_id"]) for one in found] == [(TERMINAL, "b1")] * 2
+    assert found[0]["at"] > found[1]["at"]

@@ -16,8 +16,8 @@ def add(history: History, at: float, kind: str, **values: object) -> None:
     history.sort(key=lambda event: event["t"])
 
 
-def told(history: History, at: float, name: str, till: str = "") -> None:
-    add(history, at, "alarm", name=name, till=till)
+def told(history: History, at: float, name: str, till: str = "", boot_id: str = "") -> None:
+    add(history, at, "alarm", name=name, till=till, boot_id=boot_id)
 
 
 def restore(history: History, made: float, at: float = 5.0) -> None:
@@ -51,7 +51,17 @@ def lose_all_but(history: History, *kinds: str) -> None:
 
 def clone(history: History) -> None:
     add(history, 5.0, "clone", till=TILL, copy=f"{TILL}-copy-1", boot_id="copied", started=4.9)
-    add(history, 5.1, "wire", type="ack", till=TILL, refund_request_id="", status="conflict", about="sync")
+    add(
+        history,
+        5.1,
+        "wire",
+        type="ack",
+        till=TILL,
+        refund_request_id="",
+        status="conflict",
+        about="sync",
+        boot_id="copied",
+    )
     add(history, 6.0, "clone_end", till=TILL, copy=f"{TILL}-copy-1")
 
 
@@ -78,7 +88,7 @@ def card_forgets_states(history: History, _: History) -> None:
 
 def copy_speaks_before_its_start_is_noted(history: History, _: History) -> None:
     clone(history)
-    told(history, 5.5, "clone_suspected", TILL)
+    told(history, 5.5, "clone_suspected", TILL, "copied")
     item = {"refund_request_id": ID, "state": "reviewing", "epoch": 1, "seq": 2}
     add(history, 4.89, "kill", what=TILL)
     add(history, 4.95, "wire", type="sync", till=TILL, conn_seq=77, items=[item])
@@ -98,7 +108,14 @@ def card_forgets_a_stored_request_and_it_is_alarmed(history: History, _: History
 
 def copy_is_refused_and_alarmed(history: History, _: History) -> None:
     clone(history)
-    told(history, 5.5, "clone_suspected", TILL)
+    told(history, 5.5, "clone_suspected", TILL, "copied")
+
+
+def alarm_is_read_long_before_a_stalled_broker_brings_the_refusal(history: History, _: History) -> None:
+    clone(history)
+    told(history, 5.0, "clone_suspected", TILL, "copied")
+    refusal = next(one for one in history if one.get("about") == "sync")
+    refusal["t"] = 9.2
 
 
 ALLOWED: list[Callable[[History, History], None]] = [
@@ -109,6 +126,7 @@ ALLOWED: list[Callable[[History, History], None]] = [
     card_takes_an_unsent_request_along,
     card_forgets_a_stored_request_and_it_is_alarmed,
     copy_is_refused_and_alarmed,
+    alarm_is_read_long_before_a_stalled_broker_brings_the_refusal,
 ]
 
 
@@ -186,12 +204,19 @@ def forget_a_stored_request_unnoticed(history: History, _: History) -> None:
 
 def take_a_copy_for_the_till(history: History, _: History) -> None:
     clone(history)
-    told(history, 5.5, "clone_suspected", TILL)
+    told(history, 5.5, "clone_suspected", TILL, "copied")
     add(history, 5.3, "wire", type="sync.reply", till=TILL, wanted=[], boot_id="copied")
 
 
 def refuse_a_copy_and_tell_nobody(history: History, _: History) -> None:
     clone(history)
+
+
+def refuse_a_second_boot_and_tell_of_the_first_alone(history: History, _: History) -> None:
+    clone(history)
+    told(history, 5.5, "clone_suspected", TILL, "copied")
+    again = {"till": TILL, "refund_request_id": "", "status": "conflict", "about": "sync", "boot_id": "again"}
+    add(history, 5.9, "wire", type="ack", **again)
 
 
 def take_the_till_for_a_copy(history: History, _: History) -> None:
@@ -216,6 +241,7 @@ BROKEN: list[tuple[str, Callable[[History, History], None]]] = [
     ("lost", forget_a_stored_request_unnoticed),
     ("doubled", take_a_copy_for_the_till),
     ("lost", refuse_a_copy_and_tell_nobody),
+    ("lost", refuse_a_second_boot_and_tell_of_the_first_alone),
     ("untrue", take_the_till_for_a_copy),
     ("untrue", say_that_the_till_has_another_chain),
 ]
