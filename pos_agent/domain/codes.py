@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from pos_agent.domain.gs1 import EAN_CARRIERS, GS1_CARRIERS, gtin_of, has_right_check_digit
 from pos_agent.domain.identifiers import is_refund_request_id
 from pos_agent.domain.pay_codes import ends_in_pay_code, may_hold_pay_code, pay_code_scheme, plain
 
@@ -104,11 +105,6 @@ _FIRST_DAY: Final = date(2013, 1, 1)
 _SHORT_YEARS: Final = range(2020, 2040)
 #: Fewer digits are no piece of a payment code, whatever the pattern.
 _MIN_LOOSE_DIGITS: Final = 6
-#: AIM identifiers of EAN/UPC (ISO/IEC 15424): ]E0 EAN-13, UPC-A, UPC-E; ]E4 EAN-8.
-_EAN: Final = ("]E0", "]E3", "]E4")
-#: GS1-128, DataBar, GS1 DataMatrix, GS1 QR: application identifier 01 and a GTIN of 14 digits.
-_GS1: Final = ("]C1", "]e0", "]d2", "]Q3")
-_GS1_GTIN_LENGTH: Final = 16
 
 
 def classify(data: str, symbology: str, *, context: ClassifyContext) -> Code:
@@ -147,26 +143,22 @@ def _kind(text: str, symbology: str, context: ClassifyContext) -> tuple[CodeKind
     return CodeKind.UNRECOGNISED, ""
 
 
-def has_right_check_digit(digits: str) -> bool:
-    """Check an EAN-13, EAN-8 or UPC-A number.
-
-    Source:
-        GS1 General Specifications, section 7.9.1: modulo 10, weights 3 and 1 from the right, check digit excluded.
-    """
-    body, check = digits[:-1], int(digits[-1])
-    total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(body)))
-    return (10 - total % 10) % 10 == check
-
-
 def _goods_digits(text: str, symbology: str) -> str:
     """Return the GTIN with its check digit if this looks like a code of goods; empty if not."""
+    if symbology in GS1_CARRIERS:
+        return _gs1_digits(text)
     if not (text.isascii() and text.isdigit()):
         return ""
-    if symbology.startswith(_EAN):
+    if symbology.startswith(EAN_CARRIERS):
         return text if len(text) in (8, 12, 13) else ""
-    if symbology in _GS1:
-        return text[2:] if text.startswith("01") and len(text) == _GS1_GTIN_LENGTH else ""
     return text if symbology == "" and len(text) == 13 else ""
+
+
+def _gs1_digits(text: str) -> str:
+    """Return the GTIN of element strings; beside others only a right one: it may be an order number."""
+    gtin = gtin_of(text)
+    is_alone = len(text) == len("01") + len(gtin)
+    return gtin if gtin and (is_alone or has_right_check_digit(gtin)) else ""
 
 
 def _is_channel_no(text: str, context: ClassifyContext) -> bool:

@@ -17,7 +17,6 @@ from drivers.links.opener import Opener
 from drivers.scanner.families import make_protocol
 from drivers.scanner.framer import MAX_FRAME_BYTES, Frame, Garbled
 from drivers.scanner.grow_frame import crc16
-from drivers.scanner.gs1 import parse_gs1
 from drivers.scanner.protocol import Item, ScanProtocol
 from drivers.scanner.ssi_packet import checksum
 from pos_agent.domain.codes import ClassifyContext, classify
@@ -72,7 +71,6 @@ def _drive(protocol: ScanProtocol, source: Source) -> None:
             case Frame():
                 assert 0 < len(item.scan_data_label) <= MAX_FRAME_BYTES
                 taken += len(item.scan_data_label.encode(item.encoding))
-                parse_gs1(item.scan_data_label, item.scan_data_type)
                 classify(item.scan_data_label, item.scan_data_type, context=_CONTEXT)
             case Garbled():
                 assert item.length >= 0
