@@ -267,6 +267,17 @@ class JournalConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     retention_days: int = 730
 
 
+class FleetConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Who may push configuration to this till (D16).
+
+    Attributes:
+        keys: ``kid`` → base64 of the raw 32-byte Ed25519 public key of a fleet key, two at most: the second is for
+            rotation, and both sign where broker, trust, limits or merchant change. None = configuration is not pushed.
+    """
+
+    keys: dict[str, str] = {}
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The whole configuration of one terminal."""
 
@@ -277,3 +288,4 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     policy: PolicyConfig = msgspec.field(default_factory=PolicyConfig)
     printing: PrintingConfig = msgspec.field(default_factory=PrintingConfig)
     journal: JournalConfig = msgspec.field(default_factory=JournalConfig)
+    fleet: FleetConfig = msgspec.field(default_factory=FleetConfig)

@@ -5,6 +5,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from pos_agent.errors import LocalProtocolError, RemoteProtocolError, UnsupportedVersionError
+from pos_agent.protocol.desired import ConfigDesired, ConfigReported
 from pos_agent.protocol.limits import refuse_unusable
 from pos_agent.protocol.messages import VERSION, DownMessage, UpMessage
 
@@ -13,6 +14,8 @@ MAX_PAYLOAD_BYTES: Final = 64 * 1024
 _T = TypeVar("_T", bound=msgspec.Struct)
 _UP = msgspec.json.Decoder(UpMessage)
 _DOWN = msgspec.json.Decoder(DownMessage)
+_DESIRED = msgspec.json.Decoder(ConfigDesired)
+_REPORTED = msgspec.json.Decoder(ConfigReported)
 
 
 class _Head(msgspec.Struct):
@@ -23,7 +26,7 @@ class _Head(msgspec.Struct):
 _HEAD = msgspec.json.Decoder(_Head)
 
 
-def encode(message: UpMessage | DownMessage) -> bytes:
+def encode(message: UpMessage | DownMessage | ConfigDesired | ConfigReported) -> bytes:
     """Return the JSON bytes of a message, to be signed as they are.
 
     Raises:
@@ -45,6 +48,16 @@ def decode_down(data: bytes) -> DownMessage:
     """Read a message that the back office sent. See `_decode` for what is raised."""
     message: DownMessage = _decode(data, _DOWN)
     return message
+
+
+def decode_desired(data: bytes) -> ConfigDesired:
+    """Read a configuration that the fleet signed. See `_decode` for what is raised."""
+    return _decode(data, _DESIRED)
+
+
+def decode_reported(data: bytes) -> ConfigReported:
+    """Read what a terminal reports of its configuration. See `_decode` for what is raised."""
+    return _decode(data, _REPORTED)
 
 
 def _decode(data: bytes, decoder: "msgspec.json.Decoder[_T]") -> _T:

@@ -19,6 +19,8 @@ class Leaf(StrEnum):
     DOWN_REFUND = "down/refund"
     DOWN_ANSWER = "down/answer"
     STATE = "state"
+    CFG_DESIRED = "cfg/desired"
+    CFG_REPORTED = "cfg/reported"
 
 
 #: What the terminal subscribes to (besides `BACK_OFFICE_STATE`).

@@ -7,6 +7,7 @@ import difflib
 import os
 import re
 import tomllib
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -19,6 +20,9 @@ from pos_agent.domain.identifiers import is_terminal_id
 from pos_agent.errors import ConfigFileError, ConfigValueError
 
 ENVIRONMENT_PREFIX = "POS_AGENT__"
+#: One to use, one for rotation and for second signatures.
+MAX_FLEET_KEYS = 2
+FLEET_KEY_BYTES = 32
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -188,6 +192,7 @@ def _check_meaning(config: Config, origins: Mapping[str, str]) -> None:
         fail("terminal.locale", f"{config.terminal.locale!r} is not known", "use zh-CN or en")
     _check_broker(config, fail)
     _check_scanner(config, fail)
+    _check_fleet(config, fail)
     for index, pattern in enumerate(config.policy.order_patterns):
         try:
             re.compile(pattern)
@@ -209,6 +214,23 @@ def _check_scanner(config: Config, fail: Any) -> None:
         fail("devices.scanner.protocol", f"{scanner.protocol!r} is not known", "use plain, ack_nak, ssi or grow")
     if scanner.suffix not in ("any", "tab", "idle"):
         fail("devices.scanner.suffix", f"{scanner.suffix!r} is not known", "use any, tab or idle")
+
+
+def _check_fleet(config: Config, fail: Any) -> None:
+    keys = config.fleet.keys
+    if len(keys) > MAX_FLEET_KEYS:
+        fail("fleet.keys", f"has {len(keys)} keys", f"pin {MAX_FLEET_KEYS} at most")
+    raw = set()
+    for kid, text in keys.items():
+        try:
+            key = b64decode(text, validate=True)
+        except ValueError:
+            key = b""
+        if len(key) != FLEET_KEY_BYTES:
+            fail(f"fleet.keys.{kid}", "is no Ed25519 public key", "give the base64 of its raw 32 bytes")
+        if key in raw:
+            fail(f"fleet.keys.{kid}", "is pinned twice", "two names of one key are not two signatures")
+        raw.add(key)
 
 
 def _check_broker(config: Config, fail: Any) -> None:
