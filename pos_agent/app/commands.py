@@ -14,13 +14,14 @@ import msgspec
 from pos_agent import __version__
 from pos_agent.app.clock import SystemClock
 from pos_agent.app.identity import load_device_key, read_boot_id
-from pos_agent.app.pins import WeakPinError, hash_pin
+from pos_agent.app.pins import hash_pin
 from pos_agent.app.release import release
 from pos_agent.control.server import read_status
 from pos_agent.domain.badges import make_badge
 from pos_agent.domain.config import Config
 from pos_agent.domain.identifiers import grouped
 from pos_agent.domain.money import format_amount
+from pos_agent.domain.pins import WeakPinError, is_operator_no
 from pos_agent.errors import ConfigError, JournalCorruptError
 from pos_agent.journal.records import PrintJobRecord
 from pos_agent.journal.store import Journal
@@ -126,7 +127,7 @@ def _read_pin() -> str:
 
 def _operator_add(options: argparse.Namespace) -> int:
     loaded = _load(options)
-    if not (options.no.isdigit() and len(options.no) == 2):
+    if not is_operator_no(options.no):
         print("pos-agent: an operator number has two digits, such as 01", file=sys.stderr)
         return 2
     try:

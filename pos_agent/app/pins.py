@@ -6,11 +6,11 @@ import logging
 import threading
 from collections.abc import Callable
 from functools import cache
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pos_agent.devices.interfaces import EventSink
 from pos_agent.domain.events import PinChecked
+from pos_agent.domain.pins import MEMORY_KIB, PARALLELISM, TIME_COST, check_strength
 from pos_agent.errors import JournalError
 
 if TYPE_CHECKING:
@@ -21,28 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: OWASP password storage cheat sheet, argon2id: m = 19 MiB, t = 2, p = 1.
-MEMORY_KIB, TIME_COST, PARALLELISM = 19_456, 2, 1
 MAX_TRIES = 5
-#: PINs that every POS of the market ships with (payments.md section 5), and runs.
-FACTORY_PINS = frozenset({"0000", "123456", "12345678", "1234", "000000", "00000000", "1111", "111111", "888888"})
-
-
-class WeakPinError(ValueError):
-    """The PIN is too short, too long, not digits, or one that everybody knows."""
-
-
-def check_strength(pin: str) -> None:
-    """Refuse PINs that are no secret.
-
-    Raises:
-        WeakPinError: Says what is wrong; another PIN helps.
-    """
-    if not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 8):
-        raise WeakPinError("a PIN has 4 to 8 digits")
-    steps = {int(b) - int(a) for a, b in pairwise(pin)}
-    if pin in FACTORY_PINS or len(set(pin)) == 1 or steps in ({1}, {-1}):
-        raise WeakPinError("this PIN is known to everybody; choose another")
 
 
 def hash_pin(pin: str) -> str:

@@ -106,7 +106,17 @@ def unseal_signed_by(data: bytes, *, payload_type: str, keys: Mapping[str, Publi
 
 
 def _read(data: bytes) -> tuple[_Envelope, bytes]:
-    envelope, payload = _open(data)
+    if len(data) > MAX_ENVELOPE_BYTES:
+        raise RemoteProtocolError(f"envelope of {len(data)} bytes, limit {MAX_ENVELOPE_BYTES}")
+    try:
+        envelope = _DECODER.decode(data)
+        return envelope, b64decode(envelope.payload, validate=True)
+    except (msgspec.DecodeError, UnicodeDecodeError, Base64Error, ValueError, RecursionError) as error:
+        raise RemoteProtocolError(f"not an envelope: {error}") from error
+
+
+def _verify(data: bytes, payload_type: str, keys: Mapping[str, PublicKey]) -> tuple[bytes, Iterator[str]]:
+    envelope, payload = _read(data)
     if envelope.payload_type != payload_type:
         raise SignatureError(f"payload type {envelope.payload_type!r}, expected {payload_type!r}")
     return payload, _right_kids(envelope, pre_authentication_encoding(payload_type, payload), keys)
@@ -130,14 +140,4 @@ def peek(data: bytes) -> bytes:
     Raises:
         RemoteProtocolError: Too large or not an envelope.
     """
-    return _open(data)[1]
-
-
-def _open(data: bytes) -> tuple[_Envelope, bytes]:
-    if len(data) > MAX_ENVELOPE_BYTES:
-        raise RemoteProtocolError(f"envelope of {len(data)} bytes, limit {MAX_ENVELOPE_BYTES}")
-    try:
-        envelope = _DECODER.decode(data)
-        return envelope, b64decode(envelope.payload, validate=True)
-    except (msgspec.DecodeError, UnicodeDecodeError, Base64Error, ValueError, RecursionError) as error:
-        raise RemoteProtocolError(f"not an envelope: {error}") from error
+    return _read(data)[1]

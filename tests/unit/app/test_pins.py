@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from pos_agent.app.pins import PinWorker, WeakPinError, check_strength, hash_pin
+from pos_agent.app.pins import PinWorker, hash_pin
 from pos_agent.domain.events import Event, PinChecked
+from pos_agent.domain.pins import WeakPinError, check_strength
 from pos_agent.errors import JournalFullError
 from pos_agent.journal.records import OperatorRecord
 from pos_agent.journal.store import Journal
