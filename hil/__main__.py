@@ -5,8 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hil.rig.ports import DEFAULT_PORT
+
 DEFAULT_STATE_DIR = Path(__file__).resolve().parents[1] / ".demo"
-DEFAULT_PORT = 8765
 
 
 def make_parser() -> argparse.ArgumentParser:

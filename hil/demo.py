@@ -14,7 +14,7 @@ import uvicorn
 
 from hil.bench import view
 from hil.bench.app import make_app
-from hil.rig.ports import free_port
+from hil.rig.ports import DEFAULT_PORT, free_port
 from hil.rig.process import ProcessFailedError
 from hil.rig.rig import Rig, RigOptions, StateBusyError
 from hil.scenarios import SCENARIOS, play
@@ -126,8 +126,6 @@ class _Demo:
 @contextlib.asynccontextmanager
 async def _serving(rig: Rig, port: int | None) -> AsyncIterator[int]:
     """Serve the page and the API on loopback; gives the port."""
-    from hil.__main__ import DEFAULT_PORT  # noqa: PLC0415 - the command line imports this module
-
     chosen = port or free_port(DEFAULT_PORT if port is None else 0)
     config = uvicorn.Config(
         make_app(rig),

@@ -7,6 +7,8 @@ from pathlib import Path
 
 #: sockaddr_un holds 108 bytes with the final NUL (unix(7)); some room is left for file names.
 MAX_SOCKET_PATH_BYTES = 100
+#: Where the bench's page is served if nobody else is there.
+DEFAULT_PORT = 8765
 
 
 def is_port_free(port: int) -> bool:

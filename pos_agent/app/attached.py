@@ -1,10 +1,8 @@
-"""`pos-agent devices`: what is attached, what it is taken for, what the configuration names, and who holds it.
+"""What is attached, what it is taken for, what the configuration names, and who holds it.
 
 Works without a daemon and beside one: it reads sysfs, /proc and the status socket, and opens no device.
 """
 
-import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -64,20 +62,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     daemon_pid: int
     sees_all_holders: bool
     problem: str = ""
-
-
-def list_devices(options: argparse.Namespace) -> int:
-    """Print the report; 0 = what is configured is there, 1 = something is missing or held, 2 = bad configuration."""
-    report = make_report(options.config, data=DataFinder(options.data_dir), root=options.root)
-    if options.json:
-        sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
-    else:
-        from pos_agent.app.attached_text import lines  # noqa: PLC0415 - words for people only
-
-        print("\n".join(lines(report, options.config)))
-    if report.problem and options.config.exists():
-        return 2
-    return int(any(is_trouble(wanted, report.daemon_pid) for wanted in report.configured))
 
 
 def is_trouble(wanted: Wanted, daemon_pid: int) -> bool:

@@ -314,7 +314,7 @@ def describe_step(one: "Played", start_s: float) -> str:
 
 
 def _devices(options: argparse.Namespace) -> int:
-    from pos_agent.app.attached import list_devices  # noqa: PLC0415 - drivers are read for this command only
+    from pos_agent.app.list_devices import list_devices  # noqa: PLC0415 - drivers are read for this command only
 
     return list_devices(options)
 

@@ -1,11 +1,28 @@
-"""The report of `pos-agent devices` in words."""
+"""`pos-agent devices`: prints the report, in words or as JSON."""
 
+import argparse
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import msgspec
+
 from drivers.inventory import Node
 from drivers.links.holders import Holder
-from pos_agent.app.attached import Found, Report, Wanted
+from pos_agent.app.attached import Found, Report, Wanted, is_trouble, make_report
+from pos_agent.settings import DataFinder
+
+
+def list_devices(options: argparse.Namespace) -> int:
+    """Print the report; 0 = what is configured is there, 1 = something is missing or held, 2 = bad configuration."""
+    report = make_report(options.config, data=DataFinder(options.data_dir), root=options.root)
+    if options.json:
+        sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
+    else:
+        print("\n".join(lines(report, options.config)))
+    if report.problem and options.config.exists():
+        return 2
+    return int(any(is_trouble(wanted, report.daemon_pid) for wanted in report.configured))
 
 
 def lines(report: Report, config_path: Path) -> Iterator[str]:
