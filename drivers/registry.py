@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -39,7 +40,12 @@ class DeviceSet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_devices(
-    config: DevicesConfig, *, sink: EventSink, find_data: FindData, allow_backend_override: bool = False
+    config: DevicesConfig,
+    *,
+    sink: EventSink,
+    find_data: FindData,
+    allow_backend_override: bool = False,
+    state_dir: Path | None = None,
 ) -> DeviceSet:
     """Build the configured devices; nothing is opened yet.
 
@@ -48,13 +54,14 @@ def build_devices(
         sink: Takes their events; see `pos_agent.devices.interfaces.EventSink`.
         find_data: Finds key maps and printer profiles.
         allow_backend_override: Whether the bench may replace the USB backend; False in production.
+        state_dir: Data folder, for what the till knows of its own devices; None = nothing is kept.
     Raises:
         ConfigError: A driver, key map or profile is unknown or broken.
     """
     opener = Opener()
     return DeviceSet(
         scanner=_scanner(config.scanner, sink, opener, find_data),
-        printer=_printer(config.printer, sink, opener, find_data, allow_backend_override),
+        printer=_printer(config.printer, sink, opener, find_data, allow_backend_override, state_dir),
         keypad=_keypad(config.keypad, sink, opener, find_data),
         operator_display=_display(DeviceName.OPERATOR_DISPLAY, config.operator_display, sink, opener, find_data),
         customer_display=_display(DeviceName.CUSTOMER_DISPLAY, config.customer_display, sink, opener, find_data),
@@ -90,7 +97,12 @@ def _scanner(config: ScannerConfig, sink: EventSink, opener: Opener, find_data: 
 
 
 def _printer(
-    config: PrinterConfig, sink: EventSink, opener: Opener, find_data: FindData, allow_backend_override: bool
+    config: PrinterConfig,
+    sink: EventSink,
+    opener: Opener,
+    find_data: FindData,
+    allow_backend_override: bool,
+    state_dir: Path | None,
 ) -> POSPrinter | None:
     if config.driver not in _PRINTERS:
         printer: POSPrinter = _plugin(DeviceName.PRINTER, config, sink, opener, find_data, known=_PRINTERS)
@@ -106,6 +118,7 @@ def _printer(
         opener=opener,
         profile_path=profile_path,
         allow_backend_override=allow_backend_override,
+        state_dir=state_dir,
     )
 
 

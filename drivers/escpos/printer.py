@@ -13,12 +13,14 @@ from drivers.escpos import extras
 from drivers.escpos.encoder import encode
 from drivers.escpos.job import WATCH_S, Job, raise_unless_ready
 from drivers.escpos.link import PrinterLink
+from drivers.escpos.memory import Keeper
 from drivers.escpos.profile import Profile
 from drivers.escpos.proof import Ladder
 from drivers.escpos.raster import LineRasterizer, can_draw_qr
 from drivers.escpos.status_watch import StatusWatch
 from drivers.escpos.timing import measure
-from drivers.escpos.wear import Wear
+from drivers.escpos.wear import Forecast, Wear, forecast
+from drivers.links.opener import Opener
 from pos_agent.devices.interfaces import EventSink, PrinterStatus, PrintReport
 from pos_agent.domain.events import DeviceName
 from pos_agent.domain.slip import SlipDocument
@@ -39,18 +41,28 @@ class EscposPrinter:
         link: Made by the caller; opened and closed here. Its idle polls go to `take_idle`.
         sink: Gets `DeviceStatusChanged`.
         watch_s: Time between looks; tests shorten it.
+        keeper: What is remembered over restarts; None = nothing.
     """
 
-    def __init__(self, profile: Profile, link: PrinterLink, *, sink: EventSink, watch_s: float = WATCH_S) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        link: PrinterLink,
+        *,
+        sink: EventSink,
+        watch_s: float = WATCH_S,
+        keeper: Keeper | None = None,
+    ) -> None:
         self._profile = profile
         self._link = link
         self._ladder = Ladder(profile)
-        self._watch = StatusWatch(profile, link, sink, self._ladder)
+        self._watch = StatusWatch(profile, link, sink, self._ladder, notice=self._notice)
         self._watch_s = watch_s
         self._counters: Counter[str] = Counter()
-        self._identity = ""
+        self._keeper = keeper or Keeper(None, profile_id=profile.profile_id, opener=Opener())
         self._in_use = asyncio.Lock()
         self._wear = Wear()
+        self._is_own = True
         self._roll_changes = 0
         rasterizer = LineRasterizer(profile)
         self._rasterize = rasterizer.line
@@ -64,11 +76,18 @@ class EscposPrinter:
     @property
     def counters(self) -> Mapping[str, int]:
         """Return UnifiedPOS statistics."""
+        left = self._forecast()
         return {
             **self._counters,
+            **left.statistics,
             "PaperFedMm": round(self._wear.total_mm),
+            "PaperCutCount": self._wear.cuts,
+            "ReceiptCoverOpenCount": self._watch.cover_openings,
             "UnknownStatusByteCount": self._watch.unknown_count,
         }
+
+    def _forecast(self) -> Forecast:
+        return forecast(self._wear, self._profile.life, is_near_end=self._watch.facts.rec_near_end)
 
     @property
     def profile_id(self) -> str:
@@ -87,24 +106,54 @@ class EscposPrinter:
             DeviceError: See `pos_agent.devices.interfaces.Device.open`.
         """
         await self._link.open()
-        self._identify()
         try:
+            await self._identify()
             await self._watch.opened()
         except BaseException:
             await self.close()
             raise
 
-    def _identify(self) -> None:
+    async def _identify(self) -> None:
         """Notice that another printer hangs on the cable: what the first one could prove says nothing about it."""
-        known, self._identity = self._identity, self._link.identity
-        if known and known != self._identity:
-            _LOG.warning("printer swapped, lowest tier from now on was=%s now=%s", known, self._identity)
+        identity = self._link.identity
+        is_own = self._keeper.is_accepted(identity)
+        if is_own:
+            await self._keeper.accept(identity)
+        else:
+            _LOG.warning("another printer, lowest tier until somebody says that it is ours now=%s", identity)
             self._counters["PrinterSwapCount"] += 1
-            self._ladder.start_low()
+        self._take_for(is_own=is_own)
+        self._wear = self._keeper.wear_of(identity)
+        self._roll_changes = self._watch.roll_changes
+
+    def _take_for(self, *, is_own: bool) -> None:
+        self._is_own = is_own
+        self._watch.trust(is_trusted=is_own)
+        self._ladder.trust(is_trusted=is_own)
+
+    def _notice(self) -> str:
+        if not self._is_own:
+            return "printer_swapped"
+        self._note_roll()
+        # Without a paper sensor nobody sees the new roll, and the count would warn for ever.
+        sees_paper = self._watch.facts.rec_empty is not None
+        return "paper_low" if sees_paper and self._forecast().is_low else ""
+
+    async def accept(self) -> bool:
+        """Take the printer that is there for the till's own; see `pos_agent.devices.interfaces.ReplaceablePrinter`."""
+        if self._is_own or not self._watch.is_open:
+            return False
+        async with self._in_use:
+            await self._keeper.accept(self._link.identity)
+            self._take_for(is_own=True)
+            await self._watch.refresh()
+            self._watch.tell()
+        return True
 
     async def close(self) -> None:
         """Release the printer; idempotent."""
         self._watch.closed()
+        await self._keeper.flush()
         await self._link.close()
 
     async def wait_lost(self) -> DeviceError:
@@ -116,6 +165,12 @@ class EscposPrinter:
     def take_idle(self, port_status: int | None, data: bytes) -> None:
         """Use what the link's idle poll found."""
         self._watch.take(port_status, data)
+
+    def _note_roll(self) -> None:
+        """Begin to count anew when paper has come back."""
+        if self._watch.roll_changes != self._roll_changes:
+            self._roll_changes = self._watch.roll_changes
+            self._wear = self._wear.after_roll_change()
 
     def render(self, document: SlipDocument) -> bytes:
         """Return the job's bytes. Pure, but for reading the font at the first drawn line.
@@ -152,24 +207,23 @@ class EscposPrinter:
             raise_unless_ready(self.status if self._watch.age_s() < FRESH_S else await self._watch.poll())
             job = Job(self._link, self._watch, self._profile, self._ladder, on_paused=on_paused, watch_s=self._watch_s)
             report = await job.run(data)
-        self._count(data, report)
+        await self._count(data, report)
         return report
 
-    def _count(self, data: bytes, report: PrintReport) -> None:
+    async def _count(self, data: bytes, report: PrintReport) -> None:
         usage = measure(data[: report.accepted_bytes], self._profile)
-        if self._watch.roll_changes != self._roll_changes:
-            self._roll_changes = self._watch.roll_changes
-            self._wear = self._wear.after_roll_change()
+        self._note_roll()
         self._wear = self._wear.after_slip(usage, usage.duration_s(self._profile))
         self._counters["ReceiptJobCount"] += 1
         self._counters["ReceiptBytesAccepted"] += report.accepted_bytes
-        self._counters["PaperCutCount"] += usage.cuts
         if report.was_interrupted:
             self._counters["ReceiptJobInterruptedCount"] += 1
+        self._watch.tell()
+        await self._keeper.note(self._wear)
 
     @property
     def wear(self) -> Wear:
-        """Return what this printer has done since the daemon started; `drivers.escpos.wear` keeps and forecasts it."""
+        """Return what this printer has done; `drivers.escpos.memory` keeps it over restarts."""
         return self._wear
 
     async def open_drawer(self) -> bool:
@@ -180,13 +234,13 @@ class EscposPrinter:
         """
         return await self._command(extras.open_drawer(self._profile))
 
-    async def beep(self, *, times: int = 1) -> bool:
-        """Sound the buzzer; False = the profile knows of none. Waits for a slip under way.
+    async def sound(self) -> bool:
+        """Sound the buzzer once; False = the profile knows of none, or a slip is under way: late is worse than never.
 
         Raises:
             DeviceError: Not ready, or gone.
         """
-        return await self._command(extras.beep(self._profile, times=times))
+        return not self._in_use.locked() and await self._command(extras.beep(self._profile))
 
     async def _command(self, command: bytes) -> bool:
         """Send a few bytes between two slips, whole or not at all."""

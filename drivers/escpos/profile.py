@@ -59,6 +59,33 @@ class Buzzer(StrEnum):
     ESC_B = "esc_b"
 
 
+class DrawerSensor(StrEnum):
+    """What an open cash drawer does to the connector's pin 3, which the printer reports; each drawer is wired its way.
+
+    NONE: Nothing that means anything: no wire, or nobody has looked.
+    HIGH: The bit is set while the drawer is open.
+    LOW: The bit is clear while the drawer is open.
+    """
+
+    NONE = "none"
+    HIGH = "high"
+    LOW = "low"
+
+
+class Life(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a model is made for, from its data sheet; 0 = not known.
+
+    Attributes:
+        roll_mm: Length of a new roll, rather too short than too long.
+        head_km: Life of the head in km of paper.
+        cuts: Life of the knife.
+    """
+
+    roll_mm: float = 50_000.0
+    head_km: float = 0.0
+    cuts: int = 0
+
+
 class ProfileMatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which units a profile is for.
 
@@ -96,6 +123,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         has_process_id: ``GS ( H`` function 48 is answered when a job is printed; ``confirmed`` needs it.
         has_transmit_status: ``GS r 1`` is answered in its turn; ``processed`` needs it.
         drawer_pin: Connector pin of the cash drawer, 2 or 5; 0 = no drawer connector.
+        drawer_sensor: See `DrawerSensor`.
         buzzer: See `Buzzer`.
         tier: See `Tier`.
         speed_mm_s: Paper speed for text, rather too low than too high: it is waited for before "clean" is claimed.
@@ -103,6 +131,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         buffer_bytes: Receive buffer; what may still be unprinted when the last byte was accepted.
         chunk_bytes: Largest bulk transfer.
         interface: USB interface number; None = the first of printer class 7.
+        life: See `Life`.
         match: Which units it is for.
         source: Where each fact is from, by its key.
     """
@@ -126,6 +155,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     has_process_id: bool = False
     has_transmit_status: bool = False
     drawer_pin: int = 0
+    drawer_sensor: DrawerSensor = DrawerSensor.NONE
     buzzer: Buzzer = Buzzer.NONE
     tier: Tier = Tier.SENT
     speed_mm_s: float = 80
@@ -133,6 +163,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     buffer_bytes: int = 4096
     chunk_bytes: int = 4096
     interface: int | None = None
+    life: Life = Life()
     match: ProfileMatch = ProfileMatch()
     source: dict[str, str] = {}
 
@@ -145,6 +176,12 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def identity(self) -> str:
         """Return what rendered bytes depend on; bytes of another identity are rendered again (D12)."""
         return f"{self.profile_id}/{self.text_mode}/{self.width_dots}"
+
+    def asking_nothing(self) -> "Profile":
+        """Return the same model as far as paper goes, of which nothing is asked and nothing claimed (field.md 18)."""
+        return msgspec.structs.replace(
+            self, has_asb=False, has_dle_eot=False, has_process_id=False, has_transmit_status=False, tier=Tier.SENT
+        )
 
 
 def parse_profile(text: str, *, profile_id: str, text_mode: str = "", tier: str = "") -> Profile:
@@ -161,18 +198,32 @@ def parse_profile(text: str, *, profile_id: str, text_mode: str = "", tier: str 
     try:
         facts = tomllib.loads(text)
         facts["profile_id"] = profile_id
-        if text_mode:
-            facts["text_mode"] = text_mode
-        profile = msgspec.convert(facts, Profile)
-        if tier and Tier(tier).rank < profile.tier.rank:
-            profile = msgspec.structs.replace(profile, tier=Tier(tier))
+        profile = limited(msgspec.convert(facts, Profile), text_mode=text_mode, tier=tier)
     except (ValueError, RecursionError) as error:
         raise ConfigValueError(str(error), key="devices.printer.profile", origin=f"{profile_id}.toml") from error
-    _check(profile)
+    check_profile(profile)
     return profile
 
 
-def _check(profile: Profile) -> None:
+def limited(profile: Profile, *, text_mode: str, tier: str) -> Profile:
+    """Return the profile as the till's config wants it; empty = as it is.
+
+    Raises:
+        ValueError: No such text mode or tier.
+    """
+    if text_mode:
+        profile = msgspec.structs.replace(profile, text_mode=TextMode(text_mode))
+    if tier and Tier(tier).rank < profile.tier.rank:
+        profile = msgspec.structs.replace(profile, tier=Tier(tier))
+    return profile
+
+
+def check_profile(profile: Profile) -> None:
+    """Refuse what no printer can be.
+
+    Raises:
+        ConfigValueError: A person must change the file.
+    """
     problem = ""
     if not 128 <= profile.width_dots <= 2048 or profile.width_dots % 8:
         problem = "width_dots must be a multiple of 8 from 128 to 2048"

@@ -102,6 +102,6 @@ class Ladder:
         _LOG.warning("printer does not answer, lower tier from now on silent=%s", tier)
         self._silent.add(tier)
 
-    def start_low(self) -> None:
-        """Claim the lowest tier only: this is another printer than the one that was commissioned (field.md 18)."""
-        self._limit = Tier.SENT
+    def trust(self, *, is_trusted: bool) -> None:
+        """Claim the lowest tier only while this is another printer than a person put there (field.md 18)."""
+        self._limit = Tier.CONFIRMED if is_trusted else Tier.SENT

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from drivers.escpos.profile import DrawerSensor
 from pos_agent.devices.interfaces import PrinterStatus
 
 #: Real-time requests: printer, off-line cause, error cause, paper sensors.
@@ -34,13 +35,16 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     rec_near_end: bool | None = None
     has_cutter_error: bool | None = None
     has_error: bool | None = None
+    is_drawer_pin_high: bool | None = None
 
     def merged(self, newer: "Facts") -> "Facts":
         """Return these facts, replaced where `newer` says something."""
         said = {name: value for name in newer.__struct_fields__ if (value := getattr(newer, name)) is not None}
         return msgspec.structs.replace(self, **said)
 
-    def status(self, *, is_open: bool) -> PrinterStatus:
+    def status(
+        self, *, is_open: bool, notice: str = "", drawer_sensor: DrawerSensor = DrawerSensor.NONE
+    ) -> PrinterStatus:
         """Return the status in UnifiedPOS words; the cause that a person must see first wins."""
         code = ""
         if self.cover_open:
@@ -56,8 +60,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
             cover_open=self.cover_open,
             rec_empty=self.rec_empty,
             rec_near_end=self.rec_near_end,
+            drawer_open=self._drawer_open(drawer_sensor),
             code=code if is_open else "E_NOHARDWARE",
+            notice=notice,
         )
+
+    def _drawer_open(self, sensor: DrawerSensor) -> bool | None:
+        if sensor is DrawerSensor.NONE or self.is_drawer_pin_high is None:
+            return None
+        return self.is_drawer_pin_high is (sensor is DrawerSensor.HIGH)
 
 
 def parse_port_status(byte: int) -> Facts:
@@ -81,7 +92,7 @@ def parse_dle_eot(n: int, byte: int) -> Facts:
         raise ValueError(f"not a DLE EOT answer: 0x{byte:02x}")
     match n:
         case 1:
-            return Facts(is_offline=bool(byte & 0x08))
+            return Facts(is_offline=bool(byte & 0x08), is_drawer_pin_high=bool(byte & 0x04))
         case 2:
             return Facts(cover_open=bool(byte & 0x04), has_error=bool(byte & 0x40))
         case 3:
@@ -102,6 +113,7 @@ def parse_asb(quadruple: bytes) -> Facts:
     first, second, third, _ = quadruple
     return Facts(
         is_offline=bool(first & 0x08),
+        is_drawer_pin_high=bool(first & 0x04),
         cover_open=bool(first & 0x20),
         has_cutter_error=bool(second & 0x08),
         has_error=bool(second & 0x6C),

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from drivers.escpos.link import PrinterLink
 from drivers.escpos.profile import Profile, Tier
@@ -31,23 +32,26 @@ REPLY_READ_MS = 20
 class StatusWatch:
     """Collects facts from every source that the profile trusts.
 
+    `notice` says what else a person should know; "" = nothing.
+
     Attributes:
         changed: Set at each change of the status, and when the printer comes or goes.
         stop_count: How often the printer stopped. Between two looks it may stop and go on again (a cover that is
             knocked open and shut, both reports read at once): whoever claims a clean slip must know.
         stop_code: Why it stopped last.
         roll_changes: How often paper came back.
+        cover_openings: How often the cover was opened.
     """
 
-    def __init__(self, profile: Profile, link: PrinterLink, sink: EventSink, ladder: Ladder) -> None:
-        self._profile = profile
+    def __init__(
+        self, profile: Profile, link: PrinterLink, sink: EventSink, ladder: Ladder, *, notice: Callable[[], str]
+    ) -> None:
+        self._full_profile = profile
         self._link = link
         self._sink = sink
         self._ladder = ladder
-        self._reader = StatusReader(
-            has_process_id=profile.has_process_id, has_transmit_status=profile.has_transmit_status
-        )
-        self._is_heard = profile.has_asb or profile.tier.rank >= Tier.PROCESSED.rank
+        self._unknown_count = 0
+        self._use_profile(profile)
         self._facts = Facts()
         self._told = ""
         self._is_open = False
@@ -57,16 +61,38 @@ class StatusWatch:
         self.stop_count = 0
         self.stop_code = ""
         self.roll_changes = 0
+        self.cover_openings = 0
+        self._notice = notice
+
+    def _use_profile(self, profile: Profile) -> None:
+        self._profile = profile
+        self._reader = StatusReader(
+            has_process_id=profile.has_process_id, has_transmit_status=profile.has_transmit_status
+        )
+        self._is_heard = profile.has_asb or profile.tier.rank >= Tier.PROCESSED.rank
+
+    def trust(self, *, is_trusted: bool) -> None:
+        """Ask what the profile says, or nothing: another printer would print the questions (field.md 18)."""
+        self._unknown_count += self._reader.unknown_count
+        self._use_profile(self._full_profile if is_trusted else self._full_profile.asking_nothing())
+        self._needs_asb = self._profile.has_asb
+        self._facts = Facts()
+
+    @property
+    def facts(self) -> Facts:
+        """Return what has been heard."""
+        return self._facts
 
     @property
     def status(self) -> PrinterStatus:
         """Return the newest status, without I/O."""
-        return self._facts.status(is_open=self.is_open)
+        sensor = self._full_profile.drawer_sensor
+        return self._facts.status(is_open=self.is_open, notice=self._notice(), drawer_sensor=sensor)
 
     @property
     def unknown_count(self) -> int:
         """Return how many received bytes were of no known class."""
-        return self._reader.unknown_count
+        return self._unknown_count + self._reader.unknown_count
 
     @property
     def is_open(self) -> bool:
@@ -91,7 +117,7 @@ class StatusWatch:
         self._is_open = True
         self.changed.set()
         # Told after whoever opened the printer has told that it is there, not before.
-        asyncio.get_running_loop().call_soon(self._tell)
+        asyncio.get_running_loop().call_soon(self.tell)
 
     def closed(self) -> None:
         """Forget everything; nothing is known about a printer that is away."""
@@ -132,7 +158,7 @@ class StatusWatch:
             self._merge(self._port_facts(port_status))
         for answer in self._reader.feed(data):
             self._use(answer)
-        self._tell()
+        self.tell()
 
     def _use(self, answer: Answer) -> None:
         match answer:
@@ -160,7 +186,7 @@ class StatusWatch:
                 _LOG.debug("no answer to DLE EOT n=%d", n)
                 return
             self._merge(parse_dle_eot(n, answer))
-        self._tell()
+        self.tell()
 
     async def _await_reply(self) -> int | None:
         deadline_s = asyncio.get_running_loop().time() + REPLY_TIMEOUT_S
@@ -177,19 +203,21 @@ class StatusWatch:
         return not self._facts.status(is_open=True).code
 
     def _merge(self, facts: Facts) -> None:
-        was_fine, was_empty = self._is_fine(), self._facts.rec_empty
+        was_fine, was_empty, was_open = self._is_fine(), self._facts.rec_empty, self._facts.cover_open
         self._facts = self._facts.merged(facts)
+        if self._facts.cover_open and not was_open:
+            self.cover_openings += 1
         if was_empty and self._facts.rec_empty is False:
             self.roll_changes += 1
         if was_fine and not self._is_fine():
             self.stop_count += 1
             self.stop_code = self._facts.status(is_open=True).code
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Say what has changed for a person."""
         if not self.is_open:
             return
-        status = self.status
-        code = status.code or ("EPTR_REC_NEAR_END" if status.rec_near_end else "")
+        code = self.status.shown_code
         if code == self._told:
             return
         _LOG.info("printer status code=%s", code or "ready")

@@ -1,18 +1,19 @@
-"""Paper and wear: what was used, and how long the rest will last. Pure, but for the file that keeps it.
+"""Paper and wear: what was used, and how long the rest will last. Pure; `drivers.escpos.memory` keeps it.
 
-Counted from the bytes of each job (`drivers.escpos.timing`), so an estimate; UnifiedPOS names them statistics. Written
-once a job into a file of its own: losing the last line of it costs nobody money.
+Counted from the bytes of each job (`drivers.escpos.timing`), so an estimate; UnifiedPOS names them statistics.
 """
 
-import os
-from pathlib import Path
+from typing import Final
 
 import msgspec
 
+from drivers.escpos.profile import Life
 from drivers.escpos.timing import Usage
 
 #: Paper on a roll when the near-end sensor trips. Source: devices.md 9 names no figure; 2 m is a cautious one.
-NEAR_END_MM = 2_000.0
+NEAR_END_MM: Final = 2_000.0
+#: So many slips before the end of the roll the cashier is told: time to fetch the next one.
+LOW_SLIPS: Final = 20
 
 
 class Wear(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,20 +51,6 @@ class Wear(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, roll_mm=0.0, roll_slips=0)
 
 
-class Life(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model is made for, from its data sheet; 0 = not known.
-
-    Attributes:
-        roll_mm: Length of a new roll.
-        head_km: Life of the head in km of paper.
-        cuts: Life of the knife.
-    """
-
-    roll_mm: float = 50_000.0
-    head_km: float = 0.0
-    cuts: int = 0
-
-
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     """What is left; None = not known.
 
@@ -77,6 +64,22 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     slips: int | None
     head_percent: int | None
     knife_percent: int | None
+
+    @property
+    def is_low(self) -> bool:
+        """Return whether a new roll should lie ready."""
+        return self.slips is not None and self.slips <= LOW_SLIPS
+
+    @property
+    def statistics(self) -> dict[str, int]:
+        """Return the figures by name, those that are known."""
+        named = {
+            "PaperLeftMm": round(self.paper_mm),
+            "SlipsLeftCount": self.slips,
+            "HeadWearPercent": self.head_percent,
+            "KnifeWearPercent": self.knife_percent,
+        }
+        return {name: value for name, value in named.items() if value is not None}
 
 
 def forecast(wear: Wear, life: Life, *, is_near_end: bool | None) -> Forecast:
@@ -99,23 +102,3 @@ def forecast(wear: Wear, life: Life, *, is_near_end: bool | None) -> Forecast:
         head_percent=round(wear.total_mm / life.head_km / 10_000) if life.head_km else None,
         knife_percent=round(100 * wear.cuts / life.cuts) if life.cuts else None,
     )
-
-
-def load(path: Path, *, identity: str) -> Wear:
-    """Return what the file says of this printer; a missing or broken file, or another printer's, counts from zero."""
-    try:
-        wear = msgspec.json.decode(path.read_bytes(), type=Wear)
-    except (OSError, ValueError, RecursionError):  # a power cut can leave any bytes here
-        return Wear(identity=identity)
-    return wear if wear.identity == identity else Wear(identity=identity)
-
-
-def save(path: Path, wear: Wear) -> None:
-    """Replace the file in one step.
-
-    Raises:
-        OSError: The disk is full or read-only; the count goes on in memory.
-    """
-    new = path.with_name(f".{path.name}.new")
-    new.write_bytes(msgspec.json.encode(wear))
-    os.replace(new, path)  # noqa: PTH105 - atomic by its own name

@@ -32,8 +32,8 @@ class SerialPrinterPort:
 
     @property
     def identity(self) -> str:
-        """Return the path: nothing else is known of what hangs on the line."""
-        return self._port.path
+        """Return "": nothing is known of what hangs on the line."""
+        return ""
 
     def is_present(self) -> bool:
         """Return whether the node is there."""

@@ -62,7 +62,7 @@ class _TcpPort:
 
     @property
     def identity(self) -> str:
-        return self.path
+        return ""  # an address is no printer
 
     def is_present(self) -> bool:
         return True

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from drivers.links.usb_identity import identity_key
 from pos_agent.errors import ClaimedError, ConfigValueError, DeviceError, FailureError, NoHardwareError, OfflineError
 
 _LOG = logging.getLogger(__name__)
@@ -18,6 +19,9 @@ _LOG = logging.getLogger(__name__)
 PRINTER_CLASS = 7
 #: Source: the same, section 4.2.2: bmRequestType 0xA1, bRequest 1.
 GET_PORT_STATUS = (0xA1, 1)
+#: Source: the same, section 4.2.1: bRequest 0; wIndex holds interface and alternate setting. usblp asks it, too.
+GET_DEVICE_ID = (0xA1, 0)
+_DEVICE_ID_BYTES = 1024
 #: Bulk-IN buffers are multiples of the largest full-speed packet, or libusb reports OVERFLOW.
 PACKET_BYTES = 64
 WRITE_TIMEOUT_MS = 250
@@ -72,7 +76,7 @@ class UsbDevice:
 
     @property
     def identity(self) -> str:
-        """Return ``VID:PID:bcdDevice:serial:port``; a printer put into another socket is another one (field.md 18)."""
+        """Return the key of `drivers.links.usb_identity`."""
         import usb.core  # noqa: PLC0415 - see open_usb_device
         import usb.util  # noqa: PLC0415
 
@@ -81,8 +85,26 @@ class UsbDevice:
             serial = usb.util.get_string(device, device.iSerialNumber) or ""
         except (usb.core.USBError, ValueError):
             serial = ""
-        port = ".".join(str(number) for number in device.port_numbers or ())
-        return f"{device.idVendor:04x}:{device.idProduct:04x}:{device.bcdDevice:04x}:{serial}:{port}"
+        return identity_key(
+            vendor_id=device.idVendor,
+            product_id=device.idProduct,
+            bcd_device=device.bcdDevice,
+            serial=serial,
+            device_id=self._device_id(),
+            socket=".".join(str(number) for number in device.port_numbers or ()),
+        )
+
+    def _device_id(self) -> str:
+        """Return the IEEE 1284 device id, "" if this printer does not tell it; the asking prints nothing."""
+        import usb.core  # noqa: PLC0415
+
+        index = self._number << 8
+        try:
+            answer = bytes(self._device.ctrl_transfer(*GET_DEVICE_ID, 0, index, _DEVICE_ID_BYTES, CONTROL_TIMEOUT_MS))
+        except usb.core.USBError as error:
+            _LOG.debug("printer has no device id errno=%s", error.errno)
+            return ""
+        return text_of_device_id(answer)
 
     def write(self, data: bytes) -> int:
         """Send one transfer; return how many bytes the printer took, 0 when it takes none now (NAK until time-out).
@@ -168,6 +190,12 @@ class UsbDevice:
             self._device.clear_halt(endpoint)
         except usb.core.USBError as second:
             raise OfflineError(_DEVICE, f"errno={second.errno}") from second
+
+
+def text_of_device_id(answer: bytes) -> str:
+    """Return the text of an IEEE 1284 device id: two bytes of length, themselves included, stand before it."""
+    length = int.from_bytes(answer[:2], "big")
+    return answer[2 : max(length, 2)].decode("ascii", "replace").strip("\0 ")
 
 
 def open_usb_device(address: UsbAddress, backend: Any) -> UsbDevice:

@@ -12,7 +12,8 @@ import struct
 from pathlib import Path
 
 from drivers.links import node
-from drivers.links.usb_device import UsbAddress
+from drivers.links.usb_device import UsbAddress, text_of_device_id
+from drivers.links.usb_identity import identity_key, lasting_fields
 
 #: Source: linux/lp.h, LPGETSTATUS; the byte is GET_PORT_STATUS of the printer class.
 _LPGETSTATUS = 0x060B
@@ -42,7 +43,7 @@ class UsblpPort:
 
     @property
     def identity(self) -> str:
-        """Return the IEEE 1284 device id, or the path where the printer has none."""
+        """Return the key of `drivers.links.usb_identity`; "" where nothing is known."""
         return self._identity
 
     def is_present(self) -> bool:
@@ -52,7 +53,7 @@ class UsblpPort:
     def acquire(self) -> int:
         """Open the node."""
         fd = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        self._identity = read_device_id(fd) or self._path
+        self._identity = read_identity(self._path, read_device_id(fd))
         return fd
 
     def release(self, fd: int) -> None:
@@ -94,8 +95,23 @@ def read_device_id(fd: int) -> str:
         answer = fcntl.ioctl(fd, _LPIOC_GET_DEVICE_ID, bytes(_ID_BYTES))
     except OSError:
         return ""
-    length = int.from_bytes(answer[:2], "big")
-    return answer[2 : max(length, 2)].decode("ascii", "replace").strip("\0 ")
+    return text_of_device_id(answer)
+
+
+def read_identity(path: str, device_id: str, *, sysfs: Path = _SYSFS) -> str:
+    """Return which printer a node of usblp belongs to; as much as it says itself where sysfs does not know the node."""
+    device = (sysfs / Path(path).resolve().name / "device").resolve().parent
+    try:
+        return identity_key(
+            vendor_id=int(_line(device / "idVendor"), 16),
+            product_id=int(_line(device / "idProduct"), 16),
+            bcd_device=int(_line(device / "bcdDevice"), 16),
+            serial=_line(device / "serial"),
+            device_id=device_id,
+            socket=_line(device / "devpath"),
+        )
+    except (OSError, ValueError):
+        return lasting_fields(device_id)
 
 
 def find_usblp(address: UsbAddress, *, sysfs: Path = _SYSFS, dev: Path = _DEV) -> str:

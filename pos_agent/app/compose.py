@@ -195,7 +195,14 @@ def _devices(config: Config, data: DataFinder, inbox: Inbox) -> tuple[DeviceSet,
     """Build the devices; if one cannot be, the screen and the keypad alone."""
     allow = not config.terminal.production
     try:
-        return build_devices(config.devices, sink=inbox.put, find_data=data.find, allow_backend_override=allow), ""
+        devices = build_devices(
+            config.devices,
+            sink=inbox.put,
+            find_data=data.find,
+            allow_backend_override=allow,
+            state_dir=Path(config.terminal.data_dir),
+        )
+        return devices, ""
     except ConfigError as error:
         log.critical("devices code=%s %s", error.code, error)
         return _screen_and_keypad(config.devices, data, inbox), safe.BAD_CONFIG

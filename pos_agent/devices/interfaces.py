@@ -7,7 +7,7 @@ the sink that their factory was given; a driver never calls up.
 
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -89,14 +89,25 @@ class PrinterStatus(msgspec.Struct, frozen=True, kw_only=True):
         cover_open: UnifiedPOS CoverOpen.
         rec_empty: UnifiedPOS RecEmpty.
         rec_near_end: UnifiedPOS RecNearEnd.
+        drawer_open: UnifiedPOS DrawerOpened, of the cash drawer on the printer.
         code: Empty, or what a person must do: EPTR_REC_EMPTY, EPTR_COVER_OPEN, EPTR_CUTTER, E_FAILURE.
+        notice: Empty, or what a person should know while it prints: ``printer_swapped``, ``paper_low`` (by count).
     """
 
     is_online: bool
     cover_open: bool | None = None
     rec_empty: bool | None = None
     rec_near_end: bool | None = None
+    drawer_open: bool | None = None
     code: str = ""
+    notice: str = ""
+
+    @property
+    def shown_code(self) -> str:
+        """Return the one thing to tell a person: what stops the printer first, then what only warns."""
+        if self.code or self.notice == "printer_swapped":
+            return self.code or self.notice
+        return "EPTR_REC_NEAR_END" if self.rec_near_end else self.notice
 
 
 class PrintReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +154,30 @@ class POSPrinter(Device, Protocol):
         Raises:
             DeviceError: The link was lost before any byte was accepted; the same job may be sent again.
         """
+
+
+@runtime_checkable
+class ReplaceablePrinter(Protocol):
+    """A printer that notices that another one was put in its place."""
+
+    async def accept(self) -> bool:
+        """Take the printer that is there for the till's own from now on; False = it was that already, or none is."""
+
+
+@runtime_checkable
+class CashDrawer(Protocol):
+    """What has a cash drawer, for instance on the printer's connector."""
+
+    async def open_drawer(self) -> bool:
+        """Open it; False = there is none. Raises `DeviceError` if it cannot now."""
+
+
+@runtime_checkable
+class ToneIndicator(Protocol):
+    """What can sound."""
+
+    async def sound(self) -> bool:
+        """Sound once; False = it cannot. Raises `DeviceError` if it cannot now."""
 
 
 DeviceFactory = Callable[[EventSink], Device]

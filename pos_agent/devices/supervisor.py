@@ -184,7 +184,6 @@ class DeviceSupervisor:
 def _status(slot: _Slot) -> DeviceStatus:
     code = slot.code
     if slot.is_online and isinstance(slot.device, _ReportsStatus):
-        status = slot.device.status
-        code = status.code or ("EPTR_REC_NEAR_END" if status.rec_near_end else "")
+        code = slot.device.status.shown_code
     counters = dict(slot.device.counters)
     return DeviceStatus(name=slot.device.name, is_online=slot.is_online, code=code, counters=counters)

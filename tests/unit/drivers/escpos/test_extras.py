@@ -37,7 +37,7 @@ def test_profile_with_a_pin_that_no_connector_has_is_refused() -> None:
 async def test_printer_without_drawer_and_buzzer_is_sent_nothing() -> None:
     bench = Bench(FAST)
     await bench.printer.open()
-    assert (await bench.printer.open_drawer(), await bench.printer.beep()) == (False, False)
+    assert (await bench.printer.open_drawer(), await bench.printer.sound()) == (False, False)
     assert not bench.link.received
     await bench.printer.close()
 
@@ -50,7 +50,7 @@ async def test_drawer_waits_for_the_slip_under_way() -> None:
     assert await bench.printer.open_drawer()
     assert job.done()
     assert bytes(bench.link.received) == JOB + extras.open_drawer(EQUIPPED)
-    assert await bench.printer.beep()
+    assert await bench.printer.sound()
     await bench.printer.close()
 
 

@@ -223,6 +223,7 @@ def test_reader_goes_on_after_a_broken_block() -> None:
             rec_near_end=False,
             has_cutter_error=False,
             has_error=False,
+            is_drawer_pin_high=False,
         )
     ]
     assert list(reader.feed(b"\x37\x22abcd\x01")) == []

@@ -1,13 +1,11 @@
 """Paper and wear: counted from the jobs, forecast for the technician."""
 
-from pathlib import Path
-
 import msgspec
 import pytest
 
-from drivers.escpos.profile import Profile
+from drivers.escpos.profile import Life, Profile
 from drivers.escpos.timing import Usage, measure
-from drivers.escpos.wear import Forecast, Life, Wear, forecast, load, save
+from drivers.escpos.wear import Forecast, Wear, forecast
 from tests.unit.drivers.escpos.test_printer import FAST, JOB, PAPER_OUT, READY, Bench
 
 SLIP = Usage(paper_mm=150.0, cuts=1)
@@ -47,18 +45,6 @@ def test_nothing_is_forecast_from_nothing() -> None:
     )
 
 
-def test_file_keeps_one_printer(tmp_path: Path) -> None:
-    path = tmp_path / "wear.json"
-    assert load(path, identity="a") == Wear(identity="a")
-    wear = Wear(identity="a").after_slip(SLIP, 1.5)
-    save(path, wear)
-    assert load(path, identity="a") == wear
-    assert load(path, identity="b") == Wear(identity="b"), "another printer on the cable"
-    path.write_bytes(b"{")
-    assert load(path, identity="a") == Wear(identity="a")
-    assert [one.name for one in tmp_path.iterdir()] == ["wear.json"]
-
-
 async def test_printer_counts_its_slips_and_begins_anew_with_a_new_roll() -> None:
     bench = Bench(msgspec.structs.replace(FAST, dots_per_mm=10))
     await bench.printer.open()
@@ -71,10 +57,3 @@ async def test_printer_counts_its_slips_and_begins_anew_with_a_new_roll() -> Non
     assert (bench.printer.wear.roll_slips, bench.printer.wear.roll_mm) == (1, 120)
     assert bench.printer.counters["PaperFedMm"] == 360
     await bench.printer.close()
-
-
-def test_wear_file_that_a_power_cut_spoilt_counts_from_zero(tmp_path: Path) -> None:
-    path = tmp_path / "wear.json"
-    for left in (b'{"identity":"\xff"}', b"[" * 100_000, b"\0" * 40):
-        path.write_bytes(left)
-        assert load(path, identity="a") == Wear(identity="a")

@@ -20,8 +20,9 @@ from drivers.links.opener import Opener
 from drivers.links.serial_printer import SerialPrinterPort
 from drivers.links.usb_device import UsbAddress
 from drivers.links.usb_printer import UsbPrinterLink
-from drivers.links.usblp_port import UsblpPort, find_usblp
+from drivers.links.usblp_port import UsblpPort, find_usblp, read_identity
 from pos_agent.errors import DeviceTimeoutError, NoHardwareError, OfflineError
+from tests.fakes.hanging_port import Hanging
 from tests.fakes.waiting import until
 
 
@@ -162,7 +163,7 @@ async def test_status_byte_comes_from_the_kernel_and_changes_are_told(
     heard = Heard()
     link = usblp(node, heard, idle_poll_s=0.01)
     await link.open()
-    assert link.identity == "MFG:EPSON;MDL:TM-T20III;SN"
+    assert link.identity == "MFG:EPSON;MDL:TM-T20III;SN", "all that is known of a node that sysfs does not list"
     assert await link.port_status() == 0x18
     heard.clear()  # the idle poll may have told of 0x18 before it was asked for
     statuses.append(0x38)
@@ -176,41 +177,6 @@ async def test_node_without_status_is_not_asked_for_ever(node: Node) -> None:
     await link.open()
     assert await link.port_status() is None
     await link.close()
-
-
-class Hanging:
-    """A port whose kernel does not come back. See `drivers.links.fd_printer.PrinterNode`."""
-
-    path = identity = "hanging"
-    has_port_status = False
-
-    def __init__(self, fd: int, *, opens: bool, closes: bool) -> None:
-        self._fd, self._opens, self._closes = fd, opens, closes
-        self.is_let_go = threading.Event()
-
-    def is_present(self) -> bool:
-        return True
-
-    def acquire(self) -> int:
-        if not self._opens:
-            self.is_let_go.wait(20)
-        return self._fd
-
-    def release(self, fd: int) -> None:
-        if not self._closes:
-            self.is_let_go.wait(20)
-
-    def port_status(self, fd: int) -> int | None:
-        return None
-
-    def is_held(self, fd: int) -> bool:
-        return False
-
-    def unsent_bytes(self, fd: int) -> int:
-        return 0
-
-    def is_end(self, fd: int) -> bool:
-        return True
 
 
 async def test_open_hangs_ends_at_its_deadline_and_the_port_is_quarantined(
@@ -294,6 +260,22 @@ def test_node_of_usblp_is_found_by_id_and_serial_number(tmp_path: Path) -> None:
     assert find_usblp(UsbAddress(0x04B8, 0x0E28), sysfs=tmp_path / "none") == ""
 
 
+def test_node_of_usblp_has_the_key_that_libusb_gives_the_same_printer(tmp_path: Path) -> None:
+    device = tmp_path / "devices" / "1-1.2"
+    (device / "1-1.2:1.0").mkdir(parents=True)
+    facts = {"idVendor": "04b8", "idProduct": "0e28", "bcdDevice": "0100", "serial": "X4SIM000001", "devpath": "1.2"}
+    for file, text in facts.items():
+        (device / file).write_text(text + "\n")
+    (tmp_path / "class" / "lp0").mkdir(parents=True)
+    (tmp_path / "class" / "lp0" / "device").symlink_to(device / "1-1.2:1.0")
+    said = "MFG:EPSON;CMD:ESC/POS;MDL:TM-T20III;CLS:PRINTER;STATUS:BUSY;"
+
+    key = read_identity("/dev/usb/lp0", said, sysfs=tmp_path / "class")
+
+    assert key == "04b8:0e28:0100:X4SIM000001:MFG:EPSON;MDL:TM-T20III:1.2", "what changes by itself is no part of it"
+    assert read_identity("/dev/usb/lp7", "", sysfs=tmp_path / "class") == ""
+
+
 async def test_usb_printer_prefers_the_bound_node_and_chooses_anew(node: Node) -> None:
     class Bulk:
         is_open, identity, unsent_bytes, opened = False, "bulk", 0, 0
@@ -312,7 +294,7 @@ async def test_usb_printer_prefers_the_bound_node_and_chooses_anew(node: Node) -
     nodes.append(str(node.path))
     await link.open()
     assert await link.write(b"slip") == 4
-    assert (Bulk.opened, link.identity) == (1, str(node.path))
+    assert (Bulk.opened, link.identity) == (1, "")
     await link.close()
 
 
