@@ -1,6 +1,7 @@
 """`python -m tests.bench`: measure the budgets of docs/design.md section 8; exit 1 if one is exceeded."""
 
 import argparse
+import logging
 import sys
 import tempfile
 import time
@@ -9,7 +10,19 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench import decoders, drain, durability, floors, ingest, ingest_workers, scale, screens, slips, whole
+from tests.bench import (
+    decoders,
+    devices,
+    drain,
+    durability,
+    floors,
+    ingest,
+    ingest_workers,
+    scale,
+    screens,
+    slips,
+    whole,
+)
 from tests.bench.measure import Measured, median, percentile, table
 from tests.bench.till import BenchTill
 
@@ -136,7 +149,7 @@ def idle_rows(folder: Path, idle_s: float) -> list[Measured]:
     ]
 
 
-def measure(*, is_quick: bool, is_scale: bool = False) -> list[Measured]:
+def measure(*, is_quick: bool, is_scale: bool = False, scan_s: float = 60.0) -> list[Measured]:
     """Measure all rows."""
     with tempfile.TemporaryDirectory(prefix="pa-bench", dir="/tmp") as name:
         folder = Path(name)
@@ -148,6 +161,9 @@ def measure(*, is_quick: bool, is_scale: bool = False) -> list[Measured]:
         rows.append(screens.row(folder, 50 if is_quick else 300))
         rows.append(slips.row(100 if is_quick else 1000))
         rows.append(decoders.row(2 if is_quick else 20))
+        rows += devices.rows(
+            folder, link_runs=40 if is_quick else 1000, scan_s=5.0 if is_quick else scan_s, reopens=1 if is_quick else 5
+        )
         till = BenchTill(folder)
         try:
             till.add_operator()
@@ -165,10 +181,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description="Measure the budgets as ratios to floors.")
     parser.add_argument("--quick", action="store_true", help="fewer samples: a look, not a figure to quote")
     parser.add_argument("--scale", action="store_true", help="10,000 requests to drain, a million in the journal")
+    parser.add_argument("--scan-s", type=float, default=60.0, metavar="N", help="scan for N seconds (600 to quote)")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     options = parser.parse_args()
     show: Callable[[list[Measured]], str] = (lambda rows: msgspec.json.encode(rows).decode()) if options.json else table
-    rows = measure(is_quick=options.quick, is_scale=options.scale)
+    logging.disable()  # what devices say while they are pulled and stalled on purpose
+    rows = measure(is_quick=options.quick, is_scale=options.scale, scan_s=options.scan_s)
     print(show(rows))
     return 0 if all(row.is_within for row in rows) else 1
 

@@ -1,0 +1,1 @@
+"""Device rigs that the tests and `make bench` share: the tests assert, the bench prints."""
