@@ -71,6 +71,21 @@ class SigningConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     kid: str = "backoffice"
 
 
+class FleetConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Signed configuration of tills (D16, D17). Without `keys` none is taken, and `serve` has no fleet connection.
+
+    Attributes:
+        keys: ``kid`` → base64 of the public fleet keys that the tills pin; the private ones are never on this machine.
+        client_id: CN of the certificate that may publish configuration; another one than the worker's.
+        cert_file, key_file: PEM of that certificate and its key; broker and CA are those of `[broker]`.
+    """
+
+    keys: dict[str, str] = {}
+    client_id: str = "fleet-1"
+    cert_file: str = ""
+    key_file: str = ""
+
+
 class AcquirerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """One acquirer profile, as far as refunds need it (payments.md 2.8, 9c).
 
@@ -171,6 +186,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     database: DatabaseConfig = msgspec.field(default_factory=DatabaseConfig)
     broker: BrokerConfig = msgspec.field(default_factory=BrokerConfig)
     signing: SigningConfig = msgspec.field(default_factory=SigningConfig)
+    fleet: FleetConfig = msgspec.field(default_factory=FleetConfig)
     acquirers: dict[str, AcquirerConfig] = {}
     review: ReviewConfig = msgspec.field(default_factory=ReviewConfig)
     execution: ExecutionConfig = msgspec.field(default_factory=ExecutionConfig)
@@ -229,6 +245,7 @@ def _resolve(config: Config, folder: Path) -> None:
     broker = config.broker
     broker.ca_file, broker.cert_file = absolute(broker.ca_file), absolute(broker.cert_file)
     broker.key_file = absolute(broker.key_file)
+    config.fleet.cert_file, config.fleet.key_file = absolute(config.fleet.cert_file), absolute(config.fleet.key_file)
     scheme, _, name = config.database.url.partition(":///")
     if scheme == "sqlite" and name:
         config.database.url = f"sqlite:///{folder / name}"
