@@ -4,6 +4,8 @@ import argparse
 from datetime import date
 from pathlib import Path
 
+from backoffice.desired.arguments import add_desired
+
 _EPILOG = """\
 first steps:
   pos-backoffice keys   --config backoffice.toml        make the signing key; prints what tills pin
@@ -100,6 +102,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_requests(make, commands)
     _add_upkeep(make, commands)
     _add_audit(make, commands)
+    add_desired(make, commands)
     version = commands.add_parser("version", help="print the version")
     version.add_argument("--json", action="store_true", help="print JSON for machines")
     return parser
@@ -165,10 +168,63 @@ def _add_terminals(make: _Maker, commands: "_Commands[argparse.ArgumentParser]")
     listing.add_argument("--agent-version", default="")
     listing.add_argument("--sort", default="id", choices=["id", "seen"], help="seen = silent longest first")
     listing.add_argument("--page", type=int, default=1)
+    show = make.command(terminal, "show", "show which configuration a till runs, was given and said")
+    show.add_argument("--id", required=True)
     deny = make.command(terminal, "deny", "revoke a till", "Its requests are held from now on.")
     deny.add_argument("--id", required=True)
     clear = make.command(terminal, "clear", "end a suspicion or a revocation")
     clear.add_argument("--id", required=True)
+    _add_enrolment(make, commands, terminal)
+
+
+def _add_enrolment(
+    make: _Maker,
+    commands: "_Commands[argparse.ArgumentParser]",
+    terminal: "_Commands[argparse.ArgumentParser]",
+) -> None:
+    ca = make.group(commands, "ca", "the CA of the tills")
+    made = make.command(
+        ca,
+        "make",
+        "make the CA of the tills, and with --host a CA and certificate for HTTPS",
+        "Files as [enrolment] and [tls] name them; none is ever overwritten.",
+        "pos-backoffice ca make --host office.example --host 192.0.2.7",
+    )
+    made.add_argument("--host", action="append", default=[], help="name or address of this machine; may be repeated")
+    invite = make.command(
+        terminal,
+        "invite",
+        "make a one-time code for a new till, or for one that is set up again",
+        "Prints it once: 24 hours, five tries. The PIN of --supervisor comes on standard input, never as an argument.",
+        "pos-backoffice terminal invite t-shop-01 --merchant M1 --supervisor 90 --name Li",
+    )
+    invite.add_argument("terminal_id", metavar="TERMINAL_ID", help="t-… as the certificate will name it")
+    invite.add_argument("--merchant", default="", help="default = the till's own, or the only one there is")
+    invite.add_argument("--merchant-name", default="", help="as slips print it; default = the one that is known")
+    invite.add_argument("--store", default="", help="name of the store, as slips print it")
+    invite.add_argument("--supervisor", default="", metavar="NO", help="number of the first operator, two digits")
+    invite.add_argument("--person", default="", help="who that is; default = TERMINAL_ID/NO")
+    invite.add_argument("--name", default="", help="that person's name")
+    invite.add_argument("--url", default="", help="as the till reaches this back office; default = public_url")
+    invite.add_argument("--after-revocation", action="store_true", help="the till is revoked and this replaces it")
+    invite.add_argument("--out", type=Path, help="also write the invitation to this new file, for a USB stick")
+    make.command(terminal, "waiting", "list tills that wait for acceptance")
+    accept = make.command(
+        terminal,
+        "accept",
+        "let a till in whose fingerprint you compared, or let an expired one renew",
+        example='pos-backoffice terminal accept t-shop-01 --fingerprint "3f2a 9c01 …"',
+    )
+    accept.add_argument("--fingerprint", default="", help="as the till shows it; asked for if left out")
+    refuse = make.command(terminal, "refuse", "refuse a till that waits")
+    revoke = make.command(
+        terminal,
+        "revoke",
+        "deny a till, revoke its certificates and write the broker's list",
+        "Its requests are held from now on, whatever the broker does.",
+    )
+    for parser in (accept, refuse, revoke):
+        parser.add_argument("terminal_id", metavar="TERMINAL_ID")
 
 
 def _add_requests(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -> None:

@@ -1,5 +1,6 @@
 """``pos-backoffice``: the back office's commands. Each imports what it needs when it runs."""
 
+import argparse
 import logging
 import sys
 
@@ -25,16 +26,25 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
     for noisy in ("alembic", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    from backoffice import commands  # noqa: PLC0415 - start-up of --help and version stays short
-
     try:
-        return commands.run(arguments)
+        return _run(arguments)
     except ConfigError as error:
         sys.stderr.write(f"pos-backoffice: {error}\n")
         return 2
     except (PosAgentError, ValueError, OSError) as error:
         sys.stderr.write(f"pos-backoffice: {error}\n")
         return 1
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Import what the command needs: start-up of --help and version stays short, and a signer's machine has no more."""
+    from backoffice.desired import offline  # noqa: PLC0415 - see above
+
+    if arguments.command == "fleet-key" or (arguments.command == "config" and arguments.action in offline.ACTIONS):
+        return offline.run(arguments)
+    from backoffice import commands  # noqa: PLC0415 - see above
+
+    return commands.run(arguments)
 
 
 if __name__ == "__main__":

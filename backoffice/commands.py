@@ -12,9 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from backoffice import backup, chains, demo, enrolment, listing, sales, slips, upkeep
+from backoffice import backup, chains, demo, enrolment, inviting, listing, sales, slips, upkeep
 from backoffice.clock import system_now
 from backoffice.config import Config, load_config
+from backoffice.desired import commands as desired
 from backoffice.profiles import add_profiles, load_profiles
 from backoffice.signing import make_key_file, public_key_of
 from backoffice.store.database import Database, upgrade
@@ -195,6 +196,8 @@ _COMMANDS: dict[str, _Command] = {
     "requests list": _upkeep(listing.requests),
     "requests show": _upkeep(listing.request),
     "terminal list": _upkeep(listing.terminals),
+    "terminal show": _upkeep(desired.terminal_show),
+    **{f"config {action}": _upkeep(desired.run) for action in desired.ACTIONS},
     "report operators": _upkeep(listing.operators),
     "reconcile": _upkeep(upkeep.reconcile),
     "rescue": _rescue,
@@ -209,6 +212,12 @@ _COMMANDS: dict[str, _Command] = {
     "terminal add": _terminal_add,
     "terminal deny": _terminal_mark,
     "terminal clear": _terminal_mark,
+    "terminal invite": _upkeep(inviting.invite),
+    "terminal waiting": _upkeep(inviting.waiting),
+    "terminal accept": _upkeep(inviting.accept),
+    "terminal refuse": _upkeep(inviting.refuse),
+    "terminal revoke": _upkeep(inviting.revoke),
+    "ca make": _upkeep(inviting.make_ca),
     "operator map": _operator_map,
     "sales import": _sales_import,
 }

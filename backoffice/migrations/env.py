@@ -3,6 +3,7 @@
 from alembic import context
 from sqlalchemy import create_engine, pool
 
+from backoffice.store import rollout_tables  # noqa: F401 - its tables belong to the metadata
 from backoffice.store.schema import Base
 
 url = context.config.get_main_option("sqlalchemy.url")

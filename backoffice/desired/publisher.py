@@ -1,0 +1,159 @@
+"""The fleet's connection, under a certificate of its own (D15): publishes released configurations, hears reports.
+
+One retained document a till. The bytes are signed already, by keys that are not here. The broker's copy is a cache:
+what a till has not answered is published again on each connection.
+"""
+
+import asyncio
+import contextlib
+import logging
+
+from sqlalchemy.orm import Session as SqlSession
+
+from backoffice.desired import reports, waiting
+from backoffice.execution import lease
+from backoffice.ingest.context import Context, Incoming
+from backoffice.store.database import Database
+from backoffice.transport import Transport
+from pos_agent.errors import BrokerError, LocalProtocolError
+from pos_agent.mqtt.connection import Session
+from pos_agent.mqtt.messages import InboundMessage, LinkState, Properties, Subscription
+from pos_agent.protocol.desired import CONFIG_TYPE
+from pos_agent.protocol.topics import PREFIX, Leaf, terminal_topic
+
+_log = logging.getLogger(__name__)
+_LEASE = "fleet"
+_LEASE_S = 30.0
+#: Commands release from processes of their own; this is how soon it is seen.
+LOOK_S = 1.0
+_RETRY_S = 5.0
+#: Reports taken into one transaction.
+BATCH = 200
+_QUEUE = 20_000
+
+
+class Publisher:
+    """The fleet's connection; of several workers one publishes, by a lease."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        database: Database,
+        *,
+        context: Context,
+        holder: str,
+    ) -> None:
+        """Wire it.
+
+        Args:
+            transport: A connection of its own; attached here.
+            database: The record.
+            context: Clock.
+            holder: Unique name of this process, for the lease.
+        """
+        self._transport = transport
+        self._database = database
+        self._context = context
+        self._now = context.now
+        self._inbox: asyncio.Queue[InboundMessage] = asyncio.Queue(_QUEUE)
+        self._holder = holder
+        self._connected = asyncio.Event()
+        self._is_new = False
+        reports = Subscription(topic_filter=f"{PREFIX}/t/+/{Leaf.CFG_REPORTED}")
+        transport.attach(Session(subscriptions=(reports,), on_message=self._take, on_link=self._take_link))
+
+    def _take(self, message: InboundMessage) -> None:
+        try:
+            self._inbox.put_nowait(message)
+        except asyncio.QueueFull:
+            # Not acknowledged: the broker keeps it; a till reports again when it connects.
+            _log.warning("queue of reports full topic=%s", message.topic)
+
+    def _take_link(self, link: LinkState) -> None:
+        if link.is_connected:
+            self._is_new = True
+            self._connected.set()
+        else:
+            self._connected.clear()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._transport.run(), name="fleet-mqtt")
+                group.create_task(self._receive(), name="fleet-reports")
+                group.create_task(self._publish_all(), name="fleet-publisher")
+        finally:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(
+                    self._database.write(lambda session: lease.release(session, self._holder, name=_LEASE))
+                )
+
+    async def _receive(self) -> None:
+        while True:
+            batch = [await self._inbox.get()]
+            while len(batch) < BATCH and not self._inbox.empty():
+                batch.append(self._inbox.get_nowait())
+            try:
+                await self._store([Incoming(message.topic, message.payload) for message in batch])
+            except Exception:  # noqa: BLE001 - supervisor: a till reports again when it connects
+                _log.exception("reports not stored count=%d", len(batch))
+                await asyncio.sleep(_RETRY_S)
+            for message in batch:
+                message.ack()
+
+    async def _store(self, batch: list[Incoming]) -> None:
+        await self._database.write(lambda session: reports.receive(session, self._context, batch))
+
+    async def _publish_all(self) -> None:
+        while True:
+            await self._connected.wait()
+            try:
+                count = await self.round()
+            except Exception:  # noqa: BLE001 - supervisor: the next round tries again
+                _log.exception("publishing configurations failed")
+                count = 0
+                await asyncio.sleep(_RETRY_S)
+            if not count:
+                await asyncio.sleep(LOOK_S)
+
+    async def round(self) -> int:
+        """Publish what waits, a batch of it; returns how many the broker took."""
+        if not await self._database.write(self._hold):
+            return 0
+        if self._is_new:
+            self._is_new = False
+            await self._database.write(waiting.offer_unanswered)
+        rows = await self._database.read(waiting.take)
+        if not rows:
+            return 0
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._publish(row), name="config") for row in rows]
+        taken = [row for row, task in zip(rows, tasks, strict=True) if task.result()]
+        if taken:
+            await self._database.write(lambda session: waiting.note_published(session, taken, self._now))
+        _log.info("configurations published taken=%d of=%d", len(taken), len(rows))
+        return len(taken)
+
+    def _hold(self, session: SqlSession) -> bool:
+        holding = lease.hold(session, self._holder, lease_s=_LEASE_S, now=self._now, name=_LEASE)
+        if holding is lease.Holding.TAKEN:
+            # Another process may have died between the broker's answer and its note.
+            self._is_new = True
+        return holding is not lease.Holding.NOT_OURS
+
+    async def _publish(self, row: waiting.Waiting) -> bool:
+        """Publish one; False if the broker did not take it."""
+        try:
+            result = await self._transport.publish(
+                terminal_topic(row.terminal_id, Leaf.CFG_DESIRED),
+                row.envelope,
+                is_retained=True,
+                properties=Properties(content_type=CONFIG_TYPE),
+            )
+        except (BrokerError, LocalProtocolError) as error:
+            _log.debug("not published terminal_id=%s: %s", row.terminal_id, error)
+            return False
+        if result.is_refused:
+            _log.warning("broker refuses cfg/desired reason_code=0x%02x; its ACL?", result.reason_code)
+        return not result.is_refused

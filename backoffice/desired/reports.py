@@ -1,0 +1,109 @@
+"""What tills say about their configuration: verified, kept, alarmed once for each document that went wrong (D17)."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+
+from sqlalchemy.exc import DataError
+from sqlalchemy.orm import Session
+
+from backoffice.desired import waiting
+from backoffice.ingest.context import Context, Incoming
+from backoffice.ingest.receiver import keep
+from backoffice.refunds import alarm
+from backoffice.store.rollout_tables import ConfigDocument, ConfigReport
+from backoffice.store.schema import EventRow, Terminal
+from pos_agent.domain.desired import ConfigState
+from pos_agent.errors import RemoteProtocolError, SignatureError
+from pos_agent.protocol.codec import decode_reported
+from pos_agent.protocol.desired import ConfigAttempt, ConfigReported
+from pos_agent.protocol.ed25519 import PublicKey
+from pos_agent.protocol.envelope import UP_TYPE, unseal
+from pos_agent.protocol.topics import Leaf, parse_terminal_topic
+
+_log = logging.getLogger(__name__)
+_ALARMED = {ConfigState.ROLLED_BACK: "config_rolled_back", ConfigState.REJECTED: "config_rejected"}
+#: Records of a till that ended and are remembered.
+_BOOKS = 16
+
+
+def receive(session: Session, context: Context, batch: Sequence[Incoming]) -> None:
+    """Take reports; what cannot be used is kept beside them and spoils no other (D8)."""
+    for incoming in batch:
+        parsed = parse_terminal_topic(incoming.topic)
+        if parsed is None or parsed[1] != Leaf.CFG_REPORTED or not incoming.payload:
+            continue
+        terminal = session.get(Terminal, parsed[0])
+        if terminal is None:
+            keep(session, context, incoming, cause="unknown_terminal", detail=f"terminal_id={parsed[0]}")
+            continue
+        try:
+            with session.begin_nested():
+                note(session, context, _open(incoming.payload, terminal))
+        except RemoteProtocolError as error:
+            keep(session, context, incoming, cause=type(error).status, detail=str(error))
+        except DataError as error:
+            keep(session, context, incoming, cause="malformed", detail=f"a value that no column holds: {error.orig}")
+
+
+def _open(payload: bytes, terminal: Terminal) -> ConfigReported:
+    keys = {kid: PublicKey.from_base64(key) for kid, key in terminal.device_keys.items()}
+    reported = decode_reported(unseal(payload, payload_type=UP_TYPE, keys=keys)[0])
+    if reported.terminal_id != terminal.terminal_id:
+        raise SignatureError(f"report of {reported.terminal_id} on the topic of {terminal.terminal_id}")
+    return reported
+
+
+def note(session: Session, context: Context, reported: ConfigReported) -> None:
+    """Store a report whose signature is its till's; an old one changes nothing."""
+    row = session.get(ConfigReport, reported.terminal_id, with_for_update=True)
+    if row is None:
+        row = ConfigReport(terminal_id=reported.terminal_id, highest=0, book_id="", seq=0, earlier_books=[])
+        session.add(row)
+    if reported.book_id in row.earlier_books or (reported.book_id == row.book_id and reported.seq < row.seq):
+        _log.info("old report of a configuration terminal_id=%s seq=%d", reported.terminal_id, reported.seq)
+        return
+    if row.book_id and row.book_id != reported.book_id:
+        row.earlier_books = [*row.earlier_books, row.book_id][-_BOOKS:]
+    _fill(row, reported)
+    row.reported_at = context.now()
+    session.flush()
+    waiting.offer_unanswered(session, reported.terminal_id)
+    waiting.let_go(session, reported.terminal_id)
+    if reported.attempted is not None and reported.attempted.state in _ALARMED:
+        _alarm(session, context, reported, reported.attempted)
+
+
+def _fill(row: ConfigReport, reported: ConfigReported) -> None:
+    attempted = reported.attempted
+    row.book_id, row.seq, row.agent = reported.book_id, reported.seq, reported.agent[:40]
+    row.running_version, row.running_etag = reported.running.version, reported.running.etag
+    row.attempted_version = attempted.version if attempted else 0
+    row.attempted_etag = attempted.etag if attempted else ""
+    row.state = attempted.state.value if attempted else ""
+    row.reason = attempted.reason[:40] if attempted else ""
+    row.detail = attempted.detail[:200] if attempted else ""
+    row.tries = attempted.tries if attempted else 0
+    row.at = attempted.at if attempted else None
+    # A rejected number is nobody's: whoever can publish could otherwise use them all up.
+    row.highest = max(row.highest, reported.highest_version, reported.running.version)
+
+
+def _alarm(session: Session, context: Context, reported: ConfigReported, attempted: ConfigAttempt) -> None:
+    """Alarm once for a document and its end; for documents that are not ours once a day, as they cost nothing."""
+    is_ours = (
+        session.query(ConfigDocument.version)
+        .filter_by(terminal_id=reported.terminal_id, etag=attempted.etag)
+        .limit(1)
+        .first()
+        is not None
+    )
+    name = _ALARMED[attempted.state] if is_ours else "config_not_ours"
+    about = f"{attempted.etag}:{attempted.state}" if is_ours else f"{context.now():%Y%m%d}"
+    digest = hashlib.sha256(f"{reported.terminal_id}:{about}".encode()).hexdigest()
+    event_id = f"config-{digest[:48]}"
+    if session.get(EventRow, event_id) is not None:
+        return
+    detail = f"version {attempted.version}: {attempted.state} {attempted.reason} {attempted.detail}".strip()
+    data = {"terminal_id": reported.terminal_id, "detail": detail[:200]}
+    alarm(session, event_id, name, now=context.now, data=data)
