@@ -71,6 +71,42 @@ class SigningConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     kid: str = "backoffice"
 
 
+class TlsConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """HTTPS of our own; empty = plain HTTP, behind a proxy that speaks TLS.
+
+    Attributes:
+        cert_file, key_file: PEM of the server's chain and key; `pos-backoffice ca make` makes them.
+        ca_file: PEM of the CA that signed it. Tills pin its fingerprint, also where a proxy speaks TLS for us.
+    """
+
+    cert_file: str = ""
+    key_file: str = ""
+    ca_file: str = ""
+
+
+class EnrolmentConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Enrolment of tills and renewal of their certificates; without `ca_cert_file` there is neither.
+
+    Attributes:
+        ca_cert_file, ca_key_file: PEM of the CA of the tills; no other CA may be used for anything else (D15).
+        broker_url: As tills reach it, ``mqtts://host:port``; empty = `broker.url`.
+        broker_ca_file: PEM of the CA of the broker's certificate; empty = `broker.ca_file`.
+        lifetime_days: Of a till's certificate; it renews by itself in the last third.
+        crl_file: Where revoked certificates are listed for the broker; empty = no list.
+        crl_days: How long a list counts; `serve` writes a new one each day.
+        reload_command: Run after a new list, such as ``["systemctl", "reload", "mosquitto"]``.
+    """
+
+    ca_cert_file: str = ""
+    ca_key_file: str = ""
+    broker_url: str = ""
+    broker_ca_file: str = ""
+    lifetime_days: int = 365
+    crl_file: str = ""
+    crl_days: int = 30
+    reload_command: tuple[str, ...] = ()
+
+
 class FleetConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Signed configuration of tills (D16, D17). Without `keys` none is taken, and `serve` has no fleet connection.
 
@@ -187,6 +223,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     broker: BrokerConfig = msgspec.field(default_factory=BrokerConfig)
     signing: SigningConfig = msgspec.field(default_factory=SigningConfig)
     fleet: FleetConfig = msgspec.field(default_factory=FleetConfig)
+    tls: TlsConfig = msgspec.field(default_factory=TlsConfig)
+    enrolment: EnrolmentConfig = msgspec.field(default_factory=EnrolmentConfig)
     acquirers: dict[str, AcquirerConfig] = {}
     review: ReviewConfig = msgspec.field(default_factory=ReviewConfig)
     execution: ExecutionConfig = msgspec.field(default_factory=ExecutionConfig)
@@ -246,6 +284,12 @@ def _resolve(config: Config, folder: Path) -> None:
     broker.ca_file, broker.cert_file = absolute(broker.ca_file), absolute(broker.cert_file)
     broker.key_file = absolute(broker.key_file)
     config.fleet.cert_file, config.fleet.key_file = absolute(config.fleet.cert_file), absolute(config.fleet.key_file)
+    for section, names in (
+        (config.tls, ("cert_file", "key_file", "ca_file")),
+        (config.enrolment, ("ca_cert_file", "ca_key_file", "broker_ca_file", "crl_file")),
+    ):
+        for each in names:
+            setattr(section, each, absolute(getattr(section, each)))
     scheme, _, name = config.database.url.partition(":///")
     if scheme == "sqlite" and name:
         config.database.url = f"sqlite:///{folder / name}"

@@ -1,15 +1,17 @@
 """Persons, their sign-ins and operator numbers, tills and their keys."""
 
 import re
+from typing import TypeVar
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from backoffice.store.schema import Account, Merchant, Operator, Person, Terminal, WebSession
+from backoffice.store.schema import Account, Base, Merchant, Operator, Person, Terminal, WebSession
 from backoffice.web.auth import hash_password
 from pos_agent.domain.identifiers import is_terminal_id
 from pos_agent.protocol.ed25519 import PublicKey
 
+_Row = TypeVar("_Row", bound=Base)
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -26,9 +28,7 @@ def add_person(
     if session.get(Account, login) is not None:
         raise ValueError(f"login {login} is taken")
     person_id = person_id or login
-    if session.get(Person, person_id) is None:
-        session.add(Person(person_id=person_id, name=name))
-        session.flush()
+    _know(session, person_id, Person(person_id=person_id, name=name))
     session.add(Account(login=login, person_id=person_id, password_hash=hash_password(password), role=role))
     session.flush()
     return person_id
@@ -40,9 +40,7 @@ def set_password(session: Session, *, login: str, password: str) -> None:
     Raises:
         ValueError: No such sign-in, or the password is too short.
     """
-    account = session.get(Account, login)
-    if account is None:
-        raise ValueError(f"no sign-in {login}")
+    account = _found(session, Account, login, "sign-in")
     account.password_hash = hash_password(password)
     account.failures, account.locked_until = 0, None
     session.execute(delete(WebSession).where(WebSession.login == login))
@@ -60,9 +58,7 @@ def add_terminal(
     if not is_terminal_id(terminal_id):
         raise ValueError("a terminal id is t- and 1 to 38 of a-z, 0-9, dash")
     PublicKey.from_base64(device_key)
-    if session.get(Merchant, merchant_id) is None:
-        session.add(Merchant(merchant_id=merchant_id, name=merchant_name))
-        session.flush()
+    _know(session, merchant_id, Merchant(merchant_id=merchant_id, name=merchant_name))
     terminal = session.get(Terminal, terminal_id)
     if terminal is None:
         terminal = Terminal(terminal_id=terminal_id, merchant_id=merchant_id, device_keys={})
@@ -79,9 +75,7 @@ def mark_terminal(session: Session, terminal_id: str, *, is_denied: bool) -> Non
     Raises:
         ValueError: No such till.
     """
-    terminal = session.get(Terminal, terminal_id)
-    if terminal is None:
-        raise ValueError(f"no till {terminal_id}")
+    terminal = _found(session, Terminal, terminal_id, "till")
     terminal.is_denied = is_denied
     if not is_denied:
         # Somebody looked at the cards: the next token is believed once, whatever it is.
@@ -96,9 +90,7 @@ def mark_person(session: Session, person_id: str, *, is_active: bool) -> None:
     Raises:
         ValueError: No such person.
     """
-    person = session.get(Person, person_id)
-    if person is None:
-        raise ValueError(f"no person {person_id}")
+    person = _found(session, Person, person_id, "person")
     person.is_active = is_active
     if not is_active:
         logins = select(Account.login).where(Account.person_id == person_id)
@@ -112,20 +104,35 @@ def map_operator(session: Session, *, merchant_id: str, operator_no: str, person
     Raises:
         ValueError: Unknown person and no name to make one.
     """
-    if session.get(Merchant, merchant_id) is None:
-        session.add(Merchant(merchant_id=merchant_id, name=""))
-        session.flush()
-    if session.get(Person, person_id) is None:
-        if not name:
-            raise ValueError(f"no person {person_id}; give --name to make one")
-        session.add(Person(person_id=person_id, name=name))
-        session.flush()
+    _know(session, merchant_id, Merchant(merchant_id=merchant_id, name=""))
+    if not name and session.get(Person, person_id) is None:
+        raise ValueError(f"no person {person_id}; give --name to make one")
+    _know(session, person_id, Person(person_id=person_id, name=name))
     operator = session.get(Operator, (merchant_id, operator_no))
     if operator is None:
         session.add(Operator(merchant_id=merchant_id, operator_no=operator_no, person_id=person_id))
     else:
         operator.person_id = person_id
     session.flush()
+
+
+def _know(session: Session, key: str, row: Merchant | Person) -> None:
+    """Add a merchant or a person that is not known yet; a known one keeps its name."""
+    if session.get(type(row), key) is None:
+        session.add(row)
+        session.flush()
+
+
+def _found(session: Session, table: type[_Row], key: str, words: str) -> _Row:
+    """Return a row that must be there.
+
+    Raises:
+        ValueError: It is not.
+    """
+    row = session.get(table, key)
+    if row is None:
+        raise ValueError(f"no {words} {key}")
+    return row
 
 
 def only_merchant(session: Session) -> str:

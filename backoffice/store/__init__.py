@@ -1,1 +1,4 @@
 """Tables, transactions, migrations of the back office."""
+
+# Every module with tables, so that `Base.metadata` is whole whoever asks.
+from backoffice.store import enrolment_tables as enrolment_tables

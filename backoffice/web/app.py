@@ -14,7 +14,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from backoffice.review import DecisionError
-from backoffice.web import api, pages
+from backoffice.web import api, enrol, pages
 from backoffice.web.gate import Desk, SignInNeededError
 
 _STATIC = Path(__file__).parent / "static"
@@ -57,7 +57,12 @@ def _by_path(
 def make_app(desk: Desk) -> Starlette:
     """Return the application over a desk."""
     app = Starlette(
-        routes=[*api.ROUTES, *pages.ROUTES, Mount("/static", StaticFiles(directory=_STATIC), name="static")],
+        routes=[
+            *api.ROUTES,
+            *enrol.ROUTES,
+            *pages.ROUTES,
+            Mount("/static", StaticFiles(directory=_STATIC), name="static"),
+        ],
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=_harden)],
         exception_handlers={
             DecisionError: _by_path(api.on_decision_error, pages.on_decision_error),

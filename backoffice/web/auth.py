@@ -15,13 +15,14 @@ from backoffice.clock import Now
 from backoffice.refunds import is_restoring
 from backoffice.review import Actor
 from backoffice.store.schema import Account, Person, WebSession
+from pos_agent.domain.pins import MEMORY_KIB, PARALLELISM, TIME_COST, check_strength
 
 #: Wrong passwords before a lock, and how long it lasts.
 MAX_FAILURES = 5
 LOCK = timedelta(minutes=15)
 MIN_PASSWORD = 10
-#: The same cost as PINs (D22): m=19 MiB, t=2, p=1 (OWASP Password Storage Cheat Sheet, argon2id).
-_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+#: The same cost as PINs (D22).
+_HASHER = PasswordHasher(time_cost=TIME_COST, memory_cost=MEMORY_KIB, parallelism=PARALLELISM)
 
 
 class LoginError(Exception):
@@ -55,6 +56,16 @@ def hash_password(password: str) -> str:
     if len(password) < MIN_PASSWORD:
         raise ValueError(f"a password has at least {MIN_PASSWORD} characters")
     return _HASHER.hash(password)
+
+
+def hash_pin(pin: str) -> str:
+    """Return the hash of a till operator's PIN, as the till compares it.
+
+    Raises:
+        WeakPinError: It is no secret.
+    """
+    check_strength(pin)
+    return _HASHER.hash(pin)
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from starlette.requests import Request
 
+from backoffice.enrolling import Enrolling
 from backoffice.ingest.context import Context
 from backoffice.review import DecisionError
 from backoffice.store.database import Database
@@ -26,18 +27,25 @@ class Desk:
     Attributes:
         on_decided: Called after each committed decision: wakes the executor and the sender.
         tries: Failed sign-ins by address.
+        enrolling: Answers tills without a certificate; None = not configured.
+        enrol_tries: Their failures by address.
     """
 
-    def __init__(self, database: Database, context: Context, on_decided: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, context: Context, on_decided: Callable[[], None], enrolling: Enrolling | None = None
+    ) -> None:
         self.database = database
         self.context = context
         self.on_decided = on_decided
         self.tries = Tries()
+        self.enrolling = enrolling
+        self.enrol_tries = Tries()
 
     @property
     def is_secure(self) -> bool:
         """Return True if browsers reach us by https only."""
-        return self.context.config.server.public_url.startswith("https://")
+        config = self.context.config
+        return bool(config.tls.cert_file) or config.server.public_url.startswith("https://")
 
 
 class SignInNeededError(Exception):

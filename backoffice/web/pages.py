@@ -14,7 +14,7 @@ from backoffice.ingest import rescue
 from backoffice.review import Command, DecisionError, Shown, StaleError
 from backoffice.states import State
 from backoffice.store.schema import Refund
-from backoffice.web import auth, desk_facts, fleet, gate, lists
+from backoffice.web import auth, desk_facts, enrol, fleet, gate, lists
 from backoffice.web.render import LOCALE_COOKIE, page
 from pos_agent.domain.codes import pay_code_scheme
 from pos_agent.domain.identifiers import is_refund_request_id
@@ -262,8 +262,18 @@ async def get_terminals(request: Request) -> Response:
     session, desk = await gate.signed_in(request), gate.desk_of(request)
     asked = gate.fleet_query(request)
     found = await desk.database.read(lambda db: fleet.fleet(db, **asked))
+    waiting = await desk.database.read(enrol.waiting_tills)
     here = _here("/terminals", view=asked["view"], q=asked["words"], version=asked["version"], sort=asked["sort"])
-    return page(request, "terminals.html", session=session, found=found, asked=asked, views=fleet.VIEWS, here=here)
+    return page(
+        request,
+        "terminals.html",
+        session=session,
+        found=found,
+        asked=asked,
+        views=fleet.VIEWS,
+        here=here,
+        waiting=waiting,
+    )
 
 
 def on_decision_error(request: Request, error: Exception) -> Response:
