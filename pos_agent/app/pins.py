@@ -1,13 +1,12 @@
 """The PIN worker (D22): argon2id in a short-lived thread, failures committed before comparing."""
 
 import asyncio
-import contextlib
 import logging
-import threading
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
+from pos_agent.app.threads import in_own_thread
 from pos_agent.devices.interfaces import EventSink
 from pos_agent.domain.events import PinChecked
 from pos_agent.domain.pins import MEMORY_KIB, PARALLELISM, TIME_COST, check_strength
@@ -111,22 +110,4 @@ def hash_of_nothing() -> str:
 
 
 async def _in_thread(verify: Callable[[str, str], bool], pin_hash: str, pin: str) -> bool:
-    """Run in a thread of its own that ends with the answer: no pool stays behind with its stack and arena."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[bool] = loop.create_future()
-
-    def settle(is_right: bool) -> None:
-        if not future.done():
-            future.set_result(is_right)
-
-    def work() -> None:
-        is_right = verify(pin_hash, pin)
-        with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile
-            loop.call_soon_threadsafe(settle, is_right)
-
-    thread = threading.Thread(target=work, name="pin", daemon=True)
-    thread.start()
-    try:
-        return await future
-    finally:
-        thread.join(timeout=2)
+    return await in_own_thread(lambda: verify(pin_hash, pin), name="pin")

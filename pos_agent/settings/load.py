@@ -1,6 +1,7 @@
 """Read terminal.toml (and the environment) into `pos_agent.domain.config.Config`, or say what is wrong and what to do.
 
-Order, later wins: defaults of the schema, the file, environment variables ``POS_AGENT__SECTION__KEY``.
+Order, later wins: defaults of the schema, the file, what the fleet pushed, environment variables
+``POS_AGENT__SECTION__KEY``.
 """
 
 import difflib
@@ -9,6 +10,7 @@ import re
 import tomllib
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any, get_args, get_origin
 from urllib.parse import urlsplit
@@ -26,6 +28,17 @@ FLEET_KEY_BYTES = 32
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
+class Layer(msgspec.Struct, frozen=True, kw_only=True):
+    """Sections and keys that lie over the file.
+
+    Attributes:
+        name: Where they came from, shown as their origin, such as ``fleet version 7``.
+    """
+
+    name: str
+    tree: Mapping[str, Any]
+
+
 class LoadedConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A valid configuration and where each value that is not a default came from.
 
@@ -38,11 +51,21 @@ class LoadedConfig(msgspec.Struct, frozen=True, kw_only=True):
     origins: dict[str, str]
 
 
+def changed_keys(before: Config, after: Config) -> frozenset[str]:
+    """Return the dotted keys whose values differ."""
+    return frozenset(
+        key
+        for key, _ in schema_fields()
+        if reduce(getattr, key.split("."), before) != reduce(getattr, key.split("."), after)
+    )
+
+
 def load_config(
     path: Path,
     environment: Mapping[str, str] | None = None,
     *,
     policy_path: Path | None = None,
+    layer: Layer | None = None,
     replaced: Mapping[str, str | dict[str, str] | None] | None = None,
 ) -> LoadedConfig:
     """Load and validate the configuration.
@@ -51,6 +74,7 @@ def load_config(
         path: The TOML file.
         environment: Where overrides come from; None = the process's.
         policy_path: The shipped config/policy.toml, under the file's ``[policy]``; None = the schema's defaults.
+        layer: What the fleet pushed, over the file.
         replaced: Keys to drop (None) or to set before validation, see `pos_agent.settings.salvage`.
 
     Raises:
@@ -63,6 +87,8 @@ def load_config(
         shipped_text, shipped = _read(policy_path)
         tree["policy"] = {**shipped, **tree.get("policy", {})}
         origins = {f"policy.{key}": f"{policy_path}:{line}" for key, line in _lines_of_keys(shipped_text)} | origins
+    if layer is not None:
+        _overlay(tree, layer, origins)
     for key, name, value in _from_environment(os.environ if environment is None else environment):
         _put(tree, key, value, name)
         origins[key] = f"environment {name}"
@@ -103,6 +129,26 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str
     for name, value in sorted(environment.items()):
         if name.startswith(ENVIRONMENT_PREFIX):
             yield name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."), name, value
+
+
+def _overlay(tree: dict[str, Any], layer: Layer, origins: dict[str, str]) -> None:
+    """Lay sections over the tree, key by key; a value that is a mapping or a list is replaced whole."""
+    _, mappings = _known_keys()
+
+    def lay(under: dict[str, Any], over: Mapping[str, Any], prefix: str) -> None:
+        for name, value in over.items():
+            key = f"{prefix}{name}"
+            beneath = under.get(name)
+            if isinstance(value, Mapping) and key not in mappings:
+                under[name] = dict(beneath) if isinstance(beneath, dict) else {}
+                lay(under[name], value, key + ".")
+                continue
+            for old in [one for one in origins if one == key or one.startswith(key + ".")]:
+                del origins[old]
+            under[name] = value
+            origins.update(dict.fromkeys((key, *(k for k, _ in _leaves({name: value}, prefix))), layer.name))
+
+    lay(tree, layer.tree, "")
 
 
 def _put(tree: dict[str, Any], key: str, value: str, name: str) -> None:
