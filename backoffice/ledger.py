@@ -1,13 +1,21 @@
 """What is left of a sale, read under the lock of the sale's row (D9, I2)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backoffice.states import RESERVING, SETTLED
 from backoffice.store.schema import Refund, Sale
+
+#: By a `pos_agent.domain.refund.ReferenceKind` value: where a sale with that number is looked for, in this order.
+NUMBER_COLUMNS: Final[Mapping[str, tuple[InstrumentedAttribute[str], ...]]] = {
+    "order_no_hash": (Sale.order_no_hash,),
+    "channel_trade_no": (Sale.channel_trade_no, Sale.order_no),
+    "merchant_order_no": (Sale.order_no, Sale.channel_trade_no),
+}
 
 
 class Sums(msgspec.Struct, frozen=True):
@@ -82,12 +90,7 @@ def find_sale(session: Session, merchant_id: str, kind: str, value: str) -> Sale
     """
     if not value:
         return None
-    columns = {
-        "order_no_hash": (Sale.order_no_hash,),
-        "channel_trade_no": (Sale.channel_trade_no, Sale.order_no),
-        "merchant_order_no": (Sale.order_no, Sale.channel_trade_no),
-    }.get(kind, ())
-    for column in columns:
+    for column in NUMBER_COLUMNS.get(kind, ()):
         found = session.scalars(select(Sale).where(Sale.merchant_id == merchant_id, column == value).limit(2)).all()
         if len(found) == 1:
             return found[0]

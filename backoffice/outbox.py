@@ -1,7 +1,7 @@
 """The back office's own outbox: the newest state of a request, sent until its till has committed it (D7)."""
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import bindparam, select, update
@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from backoffice.clock import Now
 from backoffice.store.schema import OutboxRow
+from pos_agent.protocol.codec import encode
+from pos_agent.protocol.messages import RefundStateMessage
 
 #: Pause after the first sending without an ack; doubles up to the cap. The same as the tills' own (D7).
 FIRST_PAUSE_S = 10.0
@@ -31,6 +33,25 @@ class DownRow(msgspec.Struct, frozen=True):
     refund_request_id: str
     terminal_id: str
     payload: bytes
+
+
+def row_of(message: RefundStateMessage, epoch: int) -> dict[str, Any]:
+    """Return the row of a new request's first state, as columns for a bulk insert.
+
+    It counts as sent once: who stores it sends it right after the commit. Should that fail, or we die in between, it is
+    sent when its time has come or at the next connection (`hurry`).
+    """
+    update = message.update
+    return {
+        "refund_request_id": update.refund_request_id,
+        "terminal_id": message.terminal_id,
+        "epoch": epoch,
+        "seq": update.seq,
+        "payload": encode(message),
+        "attempts": 1,
+        "next_at": update.at + _pause(0),
+        "created_at": update.at,
+    }
 
 
 def take_due(session: Session, now: Now) -> list[DownRow]:

@@ -1,14 +1,15 @@
 """What a group of new requests is judged on, read under the locks in a few statements for all of them (D9)."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backoffice.ingest.context import Context
-from backoffice.ledger import Sums, find_sale, sums, sums_of
+from backoffice.ingest.finding import PersonHours, SalesByNumber
+from backoffice.ledger import Sums, sums, sums_of
 from backoffice.line_sums import earlier_lines, sold_lines
 from backoffice.refunds import is_restoring
 from backoffice.rules import EarlierRefund, Facts, SaleFacts, SoldLine
@@ -16,7 +17,6 @@ from backoffice.states import State
 from backoffice.store.schema import Operator, Person, Refund, Sale, Terminal
 from pos_agent.domain.refund import RefundRequest
 
-_HOUR = timedelta(hours=1)
 _SALE = (
     Sale.sale_id,
     Sale.merchant_id,
@@ -88,21 +88,30 @@ class GroupFacts:
         self._first: datetime | None = min(times, default=None)
         self._last: datetime | None = max(times, default=None)
         self._persons: dict[tuple[str, str], tuple[str, bool]] = {}
-        self._made_at: dict[str, list[datetime]] = {}
+        self._hours: dict[str, PersonHours] = {}
         self._books = _lock_books(session, {request.sale_id for _, request in group if request.sale_id})
+        self._by_number = SalesByNumber(session)
+        self._by_number.prefetch(
+            (terminal.merchant_id, request.original_reference)
+            for terminal, request in group
+            if self._own_book(terminal, request) is None
+        )
 
     def book(self, terminal: Terminal, request: RefundRequest) -> SaleBook | None:
         """Return the request's sale: by its id when that is the merchant's own, else by the reference."""
-        book = self._books.get(request.sale_id or "")
-        if book is not None and book.merchant_id == terminal.merchant_id:
+        book = self._own_book(terminal, request)
+        if book is not None:
             return book
-        reference = request.original_reference
-        found = find_sale(self._session, terminal.merchant_id, reference.kind, reference.value)
-        if found is None:
+        sale_id = self._by_number.find(terminal.merchant_id, request.original_reference)
+        if sale_id is None:
             return None
-        if found.sale_id not in self._books:
-            self._books |= _lock_books(self._session, {found.sale_id})
-        return self._books[found.sale_id]
+        if sale_id not in self._books:
+            self._books |= _lock_books(self._session, {sale_id})
+        return self._books[sale_id]
+
+    def _own_book(self, terminal: Terminal, request: RefundRequest) -> SaleBook | None:
+        book = self._books.get(request.sale_id or "")
+        return book if book is not None and book.merchant_id == terminal.merchant_id else None
 
     def maker(self, terminal: Terminal, operator_no: str) -> tuple[str, bool]:
         """Return the person behind an operator number, and whether a person registered it."""
@@ -123,14 +132,14 @@ class GroupFacts:
             is_terminal_denied=terminal.is_denied,
             is_terminal_suspect=terminal.is_suspect,
             is_operator_known=is_known,
-            requests_last_hour=sum(at - _HOUR < other <= at for other in self._times(person_id)),
+            requests_last_hour=self._hours_of(person_id).before(at),
             sale=book.facts() if book else None,
             earlier=tuple(book.entries) if book else (),
         )
 
     def enter(self, request: RefundRequest, state: State, *, person_id: str, book: SaleBook | None) -> None:
         """Let the next requests of the group see this one."""
-        self._times(person_id).append(request.created_at)
+        self._hours_of(person_id).enter(request.created_at)
         if book is not None:
             book.entries.append(
                 EarlierRefund(
@@ -142,29 +151,20 @@ class GroupFacts:
                 )
             )
 
-    def _times(self, person_id: str) -> list[datetime]:
-        """Return when a person made requests, as far as the group's hours need it."""
-        if person_id not in self._made_at:
-            found: Iterable[datetime] = ()
-            if self._first is not None and self._last is not None:
-                found = self._session.scalars(
-                    select(Refund.created_at).where(
-                        Refund.maker_person_id == person_id,
-                        Refund.created_at > self._first - _HOUR,
-                        Refund.created_at <= self._last,
-                    )
-                )
-            self._made_at[person_id] = list(found)
-        return self._made_at[person_id]
+    def _hours_of(self, person_id: str) -> PersonHours:
+        if person_id not in self._hours:
+            self._hours[person_id] = PersonHours(self._session, person_id, self._first, self._last)
+        return self._hours[person_id]
 
 
 def _lock_books(session: Session, sale_ids: set[str]) -> dict[str, SaleBook]:
     """Lock sales, then sum: on PostgreSQL what is read afterwards is a newer snapshot than the locks."""
     if not sale_ids:
         return {}
-    rows = session.execute(select(*_SALE).where(Sale.sale_id.in_(sale_ids)).order_by(Sale.sale_id).with_for_update())
+    connection = session.connection()
+    rows = connection.execute(select(*_SALE).where(Sale.sale_id.in_(sale_ids)).order_by(Sale.sale_id).with_for_update())
     books = {row.sale_id: SaleBook(**row._mapping, entries=[]) for row in rows}
-    refunds = session.execute(
+    refunds = connection.execute(
         select(Refund.sale_id, Refund.refund_request_id, Refund.state, Refund.amount_minor, Refund.finished_at).where(
             Refund.sale_id.in_(sale_ids)
         )

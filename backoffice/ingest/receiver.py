@@ -20,6 +20,7 @@ from pos_agent.protocol.codec import decode_up
 from pos_agent.protocol.ed25519 import PublicKey
 from pos_agent.protocol.envelope import MAX_ENVELOPE_BYTES, UP_TYPE, unseal
 from pos_agent.protocol.messages import (
+    CLEARING_STATUSES,
     AckStatus,
     AppAckMessage,
     PresenceMessage,
@@ -67,6 +68,11 @@ class _Opened(msgspec.Struct, frozen=True):
         """Return the id of a new request, None for any other message."""
         return self.message.request.refund_request_id if isinstance(self.message, RefundRequestMessage) else None
 
+    @property
+    def is_plain_ack(self) -> bool:
+        """Return True for the ack of a state that was taken."""
+        return isinstance(self.message, StateAckMessage) and self.message.status in CLEARING_STATUSES
+
 
 class _Refused(msgspec.Struct, frozen=True):
     """A message that cannot be used; without `error` its terminal is not enrolled."""
@@ -77,7 +83,7 @@ class _Refused(msgspec.Struct, frozen=True):
     payload: bytes = b""
 
 
-_Work = list[_Opened] | _Opened | _Refused
+_Work = list[_Opened] | _Refused
 
 
 @lru_cache(maxsize=4096)
@@ -101,21 +107,32 @@ class Receiver:
         return replies
 
     def _grouped(self, session: Session, batch: Sequence[Incoming]) -> Iterator[_Work]:
-        """Join neighbouring requests with different ids; every other message stands alone; the order is kept."""
+        """Join acks of states, then neighbouring requests with different ids; every other message stands alone.
+
+        The order is kept but for the acks, which come first: they have a topic of their own, whose order against the
+        others no broker promises, and they would cut the row of requests into pieces.
+        """
         terminals: dict[str, Terminal | None] = {}
-        group: list[_Opened] = []
-        for incoming in batch:
-            work = self._open(session, incoming, terminals)
-            request = work if isinstance(work, _Opened) and work.request_id is not None else None
-            if group and (request is None or any(request.request_id == other.request_id for other in group)):
-                yield group
-                group = []
-            if request is not None:
-                group.append(request)
-            elif work is not None:
+        opened = [work for each in batch if (work := self._open(session, each, terminals)) is not None]
+        acks = [work for work in opened if isinstance(work, _Opened) and work.is_plain_ack]
+        if acks:
+            yield acks
+        group: dict[str | None, _Opened] = {}
+        for work in opened:
+            if isinstance(work, _Opened) and work.is_plain_ack:
+                continue
+            request_id = work.request_id if isinstance(work, _Opened) else None
+            if group and (request_id is None or request_id in group):
+                yield list(group.values())
+                group = {}
+            if isinstance(work, _Refused):
                 yield work
+            elif request_id is None:
+                yield [work]
+            else:
+                group[request_id] = work
         if group:
-            yield group
+            yield list(group.values())
 
     def _perform(self, session: Session, work: _Work) -> list[Reply]:
         for _ in range(2):
@@ -137,20 +154,21 @@ class Receiver:
         return [reply for each in group for reply in self._perform(session, [each])]
 
     def _refuse_unstorable(self, session: Session, work: _Work, error: DataError) -> list[Reply]:
-        opened = work[0] if isinstance(work, list) else work
-        if isinstance(opened, _Refused):
+        if isinstance(work, _Refused):
             raise error
+        opened = work[0]
         cause = RemoteProtocolError(f"a value that no column holds: {error.orig}")
         return self._refuse(session, _Refused(opened.incoming, opened.terminal.terminal_id, cause, opened.payload))
 
     def _handle(self, session: Session, work: _Work) -> list[Reply]:
-        match work:
-            case list():
-                return self._take_requests(session, work)
-            case _Refused():
-                return self._refuse(session, work)
-            case _Opened():
-                return self._dispatch(session, work.terminal, work.message)
+        if isinstance(work, _Refused):
+            return self._refuse(session, work)
+        if work[0].request_id is not None:
+            return self._take_requests(session, work)
+        if work[0].is_plain_ack:
+            telling.acknowledge_all(session, self._context, [(each.terminal, each.message) for each in work])
+            return []
+        return self._dispatch(session, work[0].terminal, work[0].message)
 
     def _open(
         self, session: Session, incoming: Incoming, terminals: dict[str, Terminal | None]
@@ -178,11 +196,13 @@ class Receiver:
 
     def _take_requests(self, session: Session, group: list[_Opened]) -> list[Reply]:
         pairs = [(each.terminal, each.message) for each in group if isinstance(each.message, RefundRequestMessage)]
-        acks = requests.ingest(session, self._context, pairs)
+        acks, states = requests.ingest(session, self._context, pairs)
         for each, ack in zip(group, acks, strict=True):
             if ack.status is AckStatus.MALFORMED:
                 keep(session, self._context, each.incoming, cause="malformed", detail=ack.detail)
-        return [Reply(ack.terminal_id, Leaf.DOWN_ACK, ack) for ack in acks]
+        return [Reply(ack.terminal_id, Leaf.DOWN_ACK, ack) for ack in acks] + [
+            Reply(state.terminal_id, Leaf.DOWN_REFUND, state) for state in states
+        ]
 
     def _dispatch(self, session: Session, terminal: Terminal, message: UpMessage) -> list[Reply]:
         context = self._context

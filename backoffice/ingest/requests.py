@@ -18,7 +18,13 @@ from pos_agent.domain.identifiers import is_refund_request_id
 from pos_agent.domain.money import MAX_AMOUNT_MINOR
 from pos_agent.domain.refund import RefundRequest
 from pos_agent.i18n.backoffice import text
-from pos_agent.protocol.messages import AckStatus, AppAckMessage, MessageKind, RefundRequestMessage
+from pos_agent.protocol.messages import (
+    AckStatus,
+    AppAckMessage,
+    MessageKind,
+    RefundRequestMessage,
+    RefundStateMessage,
+)
 
 
 def content_hash(content: msgspec.Struct) -> str:
@@ -52,10 +58,14 @@ def make_ack(
 
 def ingest(
     session: Session, context: Context, group: Sequence[tuple[Terminal, RefundRequestMessage]]
-) -> list[AppAckMessage]:
+) -> tuple[list[AppAckMessage], list[RefundStateMessage]]:
     """Store requests once and say so; a repeat is a duplicate, the same id with other content a conflict.
 
     The requests of a group share their statements, not their fate: each is judged after the one before.
+
+    Returns:
+        An ack for each request, and the states of the new ones, to be sent right after the commit. Their outbox rows
+        are planned for later, should nobody send them now, or the sending fail.
 
     Args:
         session: Writing.
@@ -63,7 +73,7 @@ def ingest(
         group: Requests with different ids.
     """
     if not group:
-        return []
+        return [], []
     epoch = current_epoch(session)
     known = _known(session, [message.request.refund_request_id for _, message in group])
     facts = GroupFacts(session, context, [(terminal, message.request) for terminal, message in group])
@@ -84,11 +94,11 @@ def ingest(
                 detail=detail,
             )
         )
-    insert_all(session, context, stored, epoch)
+    states = insert_all(session, context, stored, epoch)
     for each in stored:
         for early in known.get(each.message.request.refund_request_id, ()):
             apply_withdrawal(session, context, early)
-    return acks
+    return acks, states
 
 
 def _known(session: Session, request_ids: list[str]) -> dict[str, list[Message]]:

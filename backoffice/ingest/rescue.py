@@ -90,7 +90,7 @@ def take(session: Session, context: Context, text: str, *, actor: str) -> Rescue
 def _ingest(
     session: Session, context: Context, terminal: Terminal, message: RefundRequestMessage, actor: str
 ) -> Rescued:
-    [ack] = requests.ingest(session, context, [(terminal, message)])
+    [ack], _ = requests.ingest(session, context, [(terminal, message)])
     outcome = _OUTCOMES.get(ack.status, Outcome.UNUSABLE)
     refund = lock_refund(session, ack.refund_request_id)
     if outcome in (Outcome.CONFLICT, Outcome.UNUSABLE) or refund is None:

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from backoffice import anchors, audit
+from backoffice import anchors, audit, outbox
 from backoffice.ingest.context import Context
 from backoffice.ingest.facts import SaleBook
 from backoffice.refunds import stated_money
@@ -17,7 +17,6 @@ from backoffice.states import FINAL, wire_state
 from backoffice.store.schema import Anchor, AuditLine, Message, OutboxRow, Refund, Terminal
 from pos_agent.domain.refund import RefundUpdate
 from pos_agent.i18n.backoffice import text
-from pos_agent.protocol.codec import encode
 from pos_agent.protocol.messages import MessageKind, RefundRequestMessage, RefundStateMessage
 
 #: Executed on the connection, not the session: a group is written without an object for each row.
@@ -45,17 +44,19 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-def insert_all(session: Session, context: Context, judged: Sequence[Judged], epoch: int) -> None:
-    """Write the rows of all new requests: one statement a table."""
+def insert_all(session: Session, context: Context, judged: Sequence[Judged], epoch: int) -> list[RefundStateMessage]:
+    """Write the rows of all new requests, one statement a table; returns what their tills are told."""
     if not judged:
-        return
+        return []
     session.flush()
+    states = [_state(context, each, epoch) for each in judged]
     connection = session.connection()
     connection.execute(_INSERT_MESSAGE, [_message_row(each) for each in judged])
     connection.execute(_INSERT_REFUND, [_refund_row(context, each) for each in judged])
     connection.execute(_INSERT_AUDIT, [_audit_row(each) for each in judged])
-    connection.execute(_INSERT_OUTBOX, [_outbox_row(context, each, epoch) for each in judged])
+    connection.execute(_INSERT_OUTBOX, [outbox.row_of(state, epoch) for state in states])
     anchors.note_requests(session, context.now, [_anchor(each) for each in judged])
+    return states
 
 
 def _message_row(each: Judged) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def _refund_row(context: Context, each: Judged) -> dict[str, Any]:
         "operator_no": request.operator_no,
         "maker_person_id": each.person_id,
         "terminal_seq": request.seq,
-        "body": msgspec.to_builtins(request),
+        "body": request,
         "flags": list(verdict.flags),
         "created_at": request.created_at,
         "received_at": each.at,
@@ -124,32 +125,18 @@ def _anchor(each: Judged) -> Anchor:
     )
 
 
-def _outbox_row(context: Context, each: Judged, epoch: int) -> dict[str, Any]:
-    request_id, terminal_id, state = (
-        each.message.request.refund_request_id,
-        each.terminal.terminal_id,
-        each.verdict.state,
-    )
+def _state(context: Context, each: Judged, epoch: int) -> RefundStateMessage:
+    state = each.verdict.state
     totals = each.book.sums() if each.book else None
-    moved = stated_money(state, None, None, is_restoring=each.is_restoring)
     update = RefundUpdate(
-        refund_request_id=request_id,
+        refund_request_id=each.message.request.refund_request_id,
         state=wire_state(state),
         epoch=epoch,
         seq=1,
-        money_moved=moved,
+        money_moved=stated_money(state, None, None, is_restoring=each.is_restoring),
         at=each.at,
         reason=_reason(context, each.verdict),
         refunded_total_minor=totals.refunded_minor if totals else None,
         refundable_minor=totals.left_minor if totals else None,
     )
-    return {
-        "refund_request_id": request_id,
-        "terminal_id": terminal_id,
-        "epoch": epoch,
-        "seq": 1,
-        "payload": encode(RefundStateMessage(terminal_id=terminal_id, update=update)),
-        "attempts": 0,
-        "next_at": each.at,
-        "created_at": each.at,
-    }
+    return RefundStateMessage(terminal_id=each.terminal.terminal_id, update=update)

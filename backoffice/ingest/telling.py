@@ -1,5 +1,10 @@
 """Acks of states, questions for states, events and presence."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from backoffice.ingest.context import Context, Reply
@@ -14,25 +19,50 @@ from pos_agent.protocol.messages import (
     RefundStatusMessage,
     StateAckMessage,
     TerminalEventMessage,
+    UpMessage,
 )
 from pos_agent.protocol.topics import Leaf
 
 #: A till that cannot take a state has said its last word on it too; sent again it would be refused again.
 _ANSWERED = CLEARING_STATUSES | {AckStatus.CONFLICT}
+#: Not written more often: pages show minutes, and two workers would wait for each other's row of a busy till.
+_SEEN_EVERY: Final = timedelta(seconds=5)
+
+
+def acknowledge_all(session: Session, context: Context, acks: Sequence[tuple[Terminal, UpMessage]]) -> None:
+    """Clear the outbox rows whose states tills have committed: two statements for all; see `acknowledge`."""
+    newest: dict[tuple[str, str], tuple[int, int]] = {}
+    for terminal, message in acks:
+        if isinstance(message, StateAckMessage):
+            key = (message.refund_request_id, terminal.terminal_id)
+            newest[key] = max(newest.get(key, (0, 0)), (message.epoch, message.seq))
+        _note_seen(context, terminal)
+    connection = session.connection()
+    # Locked before they are looked at: a newer state may be about to replace the one that is acknowledged.
+    rows = connection.execute(
+        select(OutboxRow.refund_request_id, OutboxRow.terminal_id, OutboxRow.epoch, OutboxRow.seq)
+        .where(OutboxRow.refund_request_id.in_([request_id for request_id, _ in newest]))
+        .order_by(OutboxRow.refund_request_id)
+        .with_for_update()
+    )
+    told = [row[0] for row in rows if newest.get((row[0], row[1]), (-1, -1)) >= (row[2], row[3])]
+    if told:
+        connection.execute(delete(OutboxRow).where(OutboxRow.refund_request_id.in_(told)))
+
+
+def _note_seen(context: Context, terminal: Terminal) -> None:
+    now = context.now()
+    if terminal.last_seen_at is None or now - terminal.last_seen_at >= _SEEN_EVERY:
+        terminal.last_seen_at = now
 
 
 def acknowledge(session: Session, context: Context, terminal: Terminal, message: StateAckMessage) -> None:
     """Clear an outbox row whose state the till has committed; an ack of an older state clears nothing (D7)."""
     if message.status is AckStatus.CONFLICT:
         _hold_contradicted(session, context, terminal, message)
-    # Locked before it is looked at: a newer state may be about to replace the one that is acknowledged.
-    row = session.get(OutboxRow, message.refund_request_id, with_for_update=True)
-    if row is None or row.terminal_id != terminal.terminal_id or message.status not in _ANSWERED:
-        return
-    if (message.epoch, message.seq) >= (row.epoch, row.seq):
-        session.delete(row)
+    if message.status in _ANSWERED:
         session.flush()
-    terminal.last_seen_at = context.now()
+        acknowledge_all(session, context, [(terminal, message)])
 
 
 def _hold_contradicted(session: Session, context: Context, terminal: Terminal, message: StateAckMessage) -> None:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -38,6 +39,7 @@ class Database:
             pool: Threads, and connections kept.
         """
         options: dict[str, Any] = {"pool_size": pool + 1, "max_overflow": 2}
+        options |= {"json_serializer": _json_text, "json_deserializer": msgspec.json.decode}
         self.engine = create_engine(_driver(url), **options)
         self._threads = ThreadPoolExecutor(pool, thread_name_prefix="database")
         #: SQLite has one writer. Waiting here wakes at once; its own busy handler sleeps up to 100 ms at a time, and
@@ -100,6 +102,10 @@ def _repeating(transaction: Callable[[], _T]) -> _T:
                 raise
             _log.warning("transaction given up for another one, again: %s", error.orig)
     return transaction()
+
+
+def _json_text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _driver(url: str) -> str:

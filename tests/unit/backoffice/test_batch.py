@@ -1,18 +1,31 @@
 """Requests that share a transaction share its statements, never their fate (D5, D7, D9)."""
 
+from datetime import datetime, timedelta
+from typing import Any
+
 import msgspec
 import pytest
-from sqlalchemy import event
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import create_engine, event, insert
 from sqlalchemy.orm import Session
 
 from backoffice import audit, outbox
 from backoffice.ingest import requests
-from backoffice.ingest.context import Incoming
-from backoffice.store.schema import Message, OutboxRow, Refund
+from backoffice.ingest.context import Incoming, Reply
+from backoffice.ingest.finding import PersonHours
+from backoffice.store.schema import Base, Message, OutboxRow, Refund
 from pos_agent.domain.refund import OriginalReference, ReferenceKind, RefundRequest
-from pos_agent.protocol.messages import AckStatus, AppAckMessage, RefundRequestMessage, RefundWithdrawMessage
+from pos_agent.protocol.messages import (
+    AckStatus,
+    AppAckMessage,
+    RefundRequestMessage,
+    RefundStateMessage,
+    RefundWithdrawMessage,
+    StateAckMessage,
+)
 from pos_agent.protocol.topics import Leaf, terminal_topic
-from tests.unit.backoffice.world import TERMINAL, World
+from tests.unit.backoffice.world import START, TERMINAL, World
 
 
 def _incoming(world: World, *asked: RefundRequest) -> list[Incoming]:
@@ -117,9 +130,103 @@ def test_batch_of_requests_needs_few_statements(world: World) -> None:
 def test_outbox_rows_due_together_are_planned_together(world: World) -> None:
     made = [world.request(amount_minor=100 + number) for number in range(5)]
     _statuses(world, _incoming(world, *made))
+    world.later(seconds=outbox.FIRST_PAUSE_S)
     with world.database.writing() as session:
         rows = outbox.take_due(session, lambda: world.now)
     assert {row.refund_request_id for row in rows} == {each.refund_request_id for each in made}
-    assert {row.attempts for row in world.rows(OutboxRow)} == {1}
+    assert {row.attempts for row in world.rows(OutboxRow)} == {2}
     with world.database.writing() as session:
         assert outbox.take_due(session, lambda: world.now) == []
+
+
+def _states(replies: list[Reply]) -> list[RefundStateMessage]:
+    return [reply.message for reply in replies if isinstance(reply.message, RefundStateMessage)]
+
+
+def _acked(world: World, state: RefundStateMessage, *, seq: int | None = None) -> Incoming:
+    update = state.update
+    ack = StateAckMessage(
+        terminal_id=TERMINAL,
+        refund_request_id=update.refund_request_id,
+        epoch=update.epoch,
+        seq=update.seq if seq is None else seq,
+    )
+    return Incoming(terminal_topic(TERMINAL, Leaf.UP_ACK), world.sealed(ack))
+
+
+def test_first_state_goes_with_the_ack_and_again_when_its_till_says_nothing(world: World) -> None:
+    made = [world.request(amount_minor=100 + number) for number in range(3)]
+    states = _states(world.receiver.receive(_incoming(world, *made)))
+    assert [state.update.refund_request_id for state in states] == [each.refund_request_id for each in made]
+    assert [state.update.seq for state in states] == [1, 1, 1]
+    world.receiver.receive([_acked(world, states[1])])
+    world.later(seconds=outbox.FIRST_PAUSE_S)
+    with world.database.writing() as session:
+        again = outbox.take_due(session, lambda: world.now)
+    assert {row.refund_request_id for row in again} == {made[0].refund_request_id, made[2].refund_request_id}
+
+
+def test_acks_between_requests_clear_their_rows_and_keep_the_requests_together(world: World) -> None:
+    states = _states(world.receiver.receive(_incoming(world, *[world.request(amount_minor=10 + n) for n in range(8)])))
+    made = [world.request(amount_minor=100 + number) for number in range(8)]
+    mixed = [
+        each for pair in zip(_incoming(world, *made), [_acked(world, s) for s in states], strict=True) for each in pair
+    ]
+    statements: list[str] = []
+    event.listen(world.database.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    assert _statuses(world, mixed) == [AckStatus.STORED] * 8
+    assert len(statements) < 30
+    left = {row.refund_request_id for row in world.rows(OutboxRow)}
+    assert left == {each.refund_request_id for each in made}
+
+
+def test_i8_acks_of_older_states_or_of_another_till_clear_nothing(world: World) -> None:
+    world.enrol("t-shop-02")
+    states = _states(world.receiver.receive(_incoming(world, world.request(amount_minor=1), world.request())))
+    foreign = StateAckMessage(
+        terminal_id="t-shop-02", refund_request_id=states[1].update.refund_request_id, epoch=9, seq=9
+    )
+    topic = terminal_topic("t-shop-02", Leaf.UP_ACK)
+    world.receiver.receive(
+        [_acked(world, states[0], seq=0), Incoming(topic, world.sealed(foreign, terminal_id="t-shop-02"))]
+    )
+    assert len(world.rows(OutboxRow)) == 2
+
+
+@given(
+    stored=st.lists(st.integers(0, 200), max_size=12),
+    group=st.lists(st.integers(0, 200), min_size=1, max_size=6),
+)
+@settings(max_examples=60, deadline=None)
+def test_f4_hours_of_a_person_are_counted_as_one_by_one(stored: list[int], group: list[int]) -> None:
+    times = sorted(START + timedelta(minutes=minutes) for minutes in group)
+    entered = [START + timedelta(minutes=minutes) for minutes in stored]
+    engine = create_engine("sqlite://")
+    Base.metadata.tables[Refund.__tablename__].create(engine)
+    with Session(engine) as session:
+        if entered:
+            session.connection().execute(insert(Refund), [_made_at(number, at) for number, at in enumerate(entered)])
+        hours = PersonHours(session, "zhang", times[0], times[-1])
+        for at in times:
+            assert hours.before(at) == sum(at - timedelta(hours=1) < other <= at for other in entered)
+            hours.enter(at)
+            entered.append(at)
+    engine.dispose()
+
+
+def _made_at(number: int, at: datetime) -> dict[str, Any]:
+    return {
+        "refund_request_id": str(number),
+        "terminal_id": TERMINAL,
+        "merchant_id": "M1",
+        "state": "reviewing",
+        "amount_minor": 1,
+        "currency": "CNY",
+        "operator_no": "01",
+        "maker_person_id": "zhang",
+        "terminal_seq": number,
+        "body": {},
+        "created_at": at,
+        "received_at": at,
+        "updated_at": at,
+    }

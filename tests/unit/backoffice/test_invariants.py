@@ -24,7 +24,7 @@ from pos_agent.protocol.messages import (
     SaleLookUpMessage,
 )
 from pos_agent.protocol.topics import Leaf, terminal_topic
-from tests.unit.backoffice.world import TERMINAL, World, make_world
+from tests.unit.backoffice.world import TERMINAL, World, acks_of, make_world
 
 pytestmark = pytest.mark.slow
 
@@ -194,7 +194,7 @@ async def test_i8_what_was_acknowledged_is_there_after_the_process_is_gone(world
     requests = [world.request(amount_minor=number + 1) for number in range(5)]
     topic = terminal_topic(TERMINAL, Leaf.UP_REFUND)
     messages = [RefundRequestMessage(terminal_id=TERMINAL, request=each) for each in requests]
-    acks = world.receiver.receive([Incoming(topic, world.sealed(message)) for message in messages])
+    acks = acks_of(world.receiver.receive([Incoming(topic, world.sealed(message)) for message in messages]))
     other = Database(world.database.engine.url.render_as_string(hide_password=False), pool=1)
     try:
         with other.reading() as session:
