@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from backoffice.desired.difference import flat
 from backoffice.desired.fleet_keys import FleetKey
 from pos_agent.domain.config import Config
 from pos_agent.domain.desired import LOCAL_KEYS, needs_two_signatures
@@ -254,15 +255,6 @@ def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
     return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
 
 
-def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Yield dotted keys and values."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
-
-
 def merged(old: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """Lay one tree over another; lists are replaced whole."""
     result = dict(old)
@@ -280,14 +272,16 @@ def without(tree: Mapping[str, Any], dropped: Iterable[str]) -> dict[str, Any]:
     """
     result = dict(tree)
     for key in dropped:
-        head, _, rest = key.partition(".")
-        if head not in result or (rest and not isinstance(result[head], Mapping)):
+        if key not in dict(flat(result)):
             raise BundleError(f"{key}: is not in the configuration that would be signed")
-        if rest:
-            result[head] = without(result[head], (rest,))
-        if not rest or not result[head]:
-            del result[head]
+        result = _without(result, key)
     return result
+
+
+def _without(tree: Mapping[str, Any], key: str) -> dict[str, Any]:
+    head, _, rest = key.partition(".")
+    below = _without(tree[head], rest) if rest else None
+    return {**tree, head: below} if below else {each: value for each, value in tree.items() if each != head}
 
 
 def check_config(config: Mapping[str, Any], *, signer: FleetKey) -> None:

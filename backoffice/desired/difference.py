@@ -1,6 +1,6 @@
 """What would change at a till, in lines that a person reads before signing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -11,7 +11,7 @@ _SECRET: Final = ("pin", "hash", "secret", "password")
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return one line a key that differs: ``+`` new, ``-`` gone, ``~`` another value; sorted, secrets hidden."""
-    before, after = dict(_flat(old)), dict(_flat(new))
+    before, after = dict(flat(old)), dict(flat(new))
     lines = []
     for key in sorted(before.keys() | after.keys()):
         if key not in before:
@@ -23,14 +23,13 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted keys and their values."""
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:
-            found += _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
-            found.append((prefix + key, value))
-    return found
+            yield prefix + key, value
 
 
 def _shown(key: str, value: Any) -> str:
