@@ -1,8 +1,7 @@
-"""The back office on the broker: takes what tills send, publishes replies after the commit, resends states, says it is
-there.
-"""
+"""The back office on the broker: takes what tills send, publishes replies after the commit, resends states."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -12,15 +11,15 @@ from backoffice import outbox
 from backoffice.clock import Now
 from backoffice.ingest.context import Incoming, Reply
 from backoffice.ingest.receiver import Receiver
-from backoffice.refunds import current_epoch
+from backoffice.leadership import Worker
+from backoffice.presence import Presence
 from backoffice.signing import Signer
 from backoffice.store.database import Database
 from backoffice.transport import Transport
 from pos_agent.errors import BrokerError
 from pos_agent.mqtt.connection import Session
-from pos_agent.mqtt.messages import InboundMessage, LinkState, Properties, Subscription, Will
+from pos_agent.mqtt.messages import InboundMessage, LinkState, Properties, Subscription
 from pos_agent.protocol.envelope import DOWN_TYPE
-from pos_agent.protocol.messages import BackOfficePresenceMessage
 from pos_agent.protocol.topics import BACK_OFFICE_STATE, PREFIX, Leaf, terminal_topic
 
 _log = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ class Link:
         signer: Signer,
         *,
         now: Now,
-        instance: str,
+        worker: Worker,
         share: str = "",
         on_received: Callable[[], None] = lambda: None,
     ) -> None:
@@ -55,7 +54,7 @@ class Link:
             receiver: What to do with messages.
             signer: Signs everything that goes down.
             now: Clock.
-            instance: Random, new at each start.
+            worker: Who we are among the workers.
             share: Group of a shared subscription; empty = an ordinary one.
             on_received: Called after each committed batch.
         """
@@ -64,24 +63,26 @@ class Link:
         self._receiver = receiver
         self._signer = signer
         self._now = now
-        self._instance = instance
         self._on_received = on_received
         self._inbox: asyncio.Queue[InboundMessage] = asyncio.Queue(_QUEUE)
         self._wake = asyncio.Event()
         self._connected = asyncio.Event()
         self._link_changed = asyncio.Event()
         self._link = LinkState(is_connected=False, conn_seq=0)
-        self._epoch = 1
+        self._again = asyncio.Event()
+        self.presence = Presence(transport, database, signer, now=now, worker=worker, reconnect=self._again.set)
         group = f"$share/{share}/" if share else ""
         transport.attach(
             Session(
                 subscriptions=(
                     Subscription(topic_filter=f"{group}{PREFIX}/t/+/up/#"),
                     Subscription(topic_filter=f"{PREFIX}/t/+/state"),
+                    Subscription(topic_filter=BACK_OFFICE_STATE),
                 ),
                 on_message=self._take,
                 on_link=self._take_link,
-                will=self._will,
+                will=self.presence.will,
+                next_conn_seq=itertools.count(1).__next__,
             )
         )
 
@@ -91,21 +92,41 @@ class Link:
 
     async def run(self) -> None:
         """Work until cancelled; a clean stop says offline."""
-        self._epoch = await self._database.read(current_epoch)
+        await self.presence.prepare()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._transport.run(), name="mqtt")
+                group.create_task(self._stay_connected(), name="mqtt")
                 group.create_task(self._receive(), name="ingest")
                 group.create_task(self._send(), name="outbox")
-                group.create_task(self._say_online(), name="presence")
+                group.create_task(self._hurry(), name="hurry")
+                group.create_task(self.presence.run(), name="presence")
         finally:
             self._connected.clear()
 
-    async def say_offline(self) -> None:
-        """Tell all tills that the back office goes; the will says it when we cannot."""
-        await self._quietly(self._publish_presence(is_online=False))
+    async def _stay_connected(self) -> None:
+        """Keep the connection up; made anew when our part in the presence, and so the will, is another one."""
+        while True:
+            self._again.clear()
+            running = asyncio.create_task(self._transport.run(), name="mqtt connection")
+            again = asyncio.create_task(self._again.wait(), name="mqtt again")
+            try:
+                await asyncio.wait({running, again}, return_when=asyncio.FIRST_COMPLETED)
+                if running.done():
+                    return running.result()
+            finally:
+                running.cancel()
+                again.cancel()
+                await asyncio.gather(running, again, return_exceptions=True)
 
     def _take(self, message: InboundMessage) -> None:
+        if message.topic == BACK_OFFICE_STATE:
+            self.presence.take_word(message.payload, is_retained=message.is_retained)
+            message.ack()
+            return
+        if message.topic.endswith(f"/{Leaf.STATE}") and not self.presence.is_leading:
+            # The leader's work; as the next one we get all that is retained with our new connection.
+            message.ack()
+            return
         try:
             self._inbox.put_nowait(message)
         except asyncio.QueueFull:
@@ -115,33 +136,18 @@ class Link:
     def _take_link(self, link: LinkState) -> None:
         self._link = link
         self._link_changed.set()
+        self.presence.take_link(link)
         if not link.is_connected:
             self._connected.clear()
 
-    def _will(self, conn_seq: int) -> Will:
-        payload = self._signer.seal(self._presence(is_online=False, conn_seq=conn_seq))
-        return Will(topic=BACK_OFFICE_STATE, payload=payload, delay_s=0, content_type=DOWN_TYPE)
-
-    def _presence(self, *, is_online: bool, conn_seq: int) -> BackOfficePresenceMessage:
-        return BackOfficePresenceMessage(
-            is_online=is_online, instance=self._instance, conn_seq=conn_seq, epoch=self._epoch, at=self._now()
-        )
-
-    async def _publish_presence(self, *, is_online: bool) -> None:
-        payload = self._signer.seal(self._presence(is_online=is_online, conn_seq=self._link.conn_seq))
-        await self._transport.publish(
-            BACK_OFFICE_STATE, payload, is_retained=True, properties=Properties(content_type=DOWN_TYPE)
-        )
-
-    async def _say_online(self) -> None:
-        """Say online on each new connection, and send the states that wait."""
-        said = 0
+    async def _hurry(self) -> None:
+        """Send the states that wait on each new connection."""
+        hurried = 0
         while True:
             await self._link_changed.wait()
             self._link_changed.clear()
-            if self._link.is_connected and said != self._link.conn_seq:
-                said = self._link.conn_seq
-                await self._quietly(self._publish_presence(is_online=True))
+            if self._link.is_connected and hurried != self._link.conn_seq:
+                hurried = self._link.conn_seq
                 await self._database.write(lambda session: outbox.hurry(session, self._now))
                 if self._link.is_connected:
                     # Only now: states that were due already would go out twice, before and after being hurried.

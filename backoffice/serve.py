@@ -21,6 +21,7 @@ from backoffice.execution.executor import Executor
 from backoffice.execution.simulated import SimulatedAdapter
 from backoffice.ingest.context import Context
 from backoffice.ingest.receiver import Receiver
+from backoffice.leadership import Worker
 from backoffice.link import Link
 from backoffice.signing import load_signer
 from backoffice.store.database import Database
@@ -99,7 +100,7 @@ class BackOffice:
             Receiver(self.database, self.context),
             signer,
             now=system_now,
-            instance=instance,
+            worker=Worker(broker.client_id, instance),
             share=broker.share,
             on_received=self.executor.wake,
         )
@@ -132,7 +133,7 @@ class BackOffice:
                 await stop.wait()
                 server.should_exit = True
                 if self._link is not None:
-                    await self._link.say_offline()
+                    await self._link.presence.say_offline()
                 await pages
                 for part in parts:
                     part.cancel()

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from pos_agent.errors import ConfigFileError
-from pos_agent.protocol.codec import encode
+from pos_agent.protocol.codec import decode_down, encode
 from pos_agent.protocol.ed25519 import PrivateKey, PublicKey
-from pos_agent.protocol.envelope import DOWN_TYPE, seal
+from pos_agent.protocol.envelope import DOWN_TYPE, seal, unseal
 from pos_agent.protocol.messages import DownMessage
 
 #: Of `backoffice.anchoring`.
@@ -30,6 +30,15 @@ class Signer:
     def seal_payload(self, payload: bytes) -> bytes:
         """Return the envelope of a payload that was encoded earlier."""
         return seal(payload, payload_type=DOWN_TYPE, kid=self._kid, key=self._key)
+
+    def unseal(self, envelope: bytes) -> DownMessage:
+        """Return what another worker said with the same key.
+
+        Raises:
+            RemoteProtocolError: It was not signed with it, or is not a message of ours.
+        """
+        payload, _ = unseal(envelope, payload_type=DOWN_TYPE, keys={self._kid: self._key.public_key()})
+        return decode_down(payload)
 
 
 def load_signer(path: Path, kid: str) -> Signer:

@@ -59,7 +59,7 @@ class Network:
         settings: MqttSettings,
         *,
         subscriptions: tuple[Subscription, ...],
-        make_will: Callable[[int], Will] | None,
+        make_will: Callable[[int], Will | None] | None,
         next_conn_seq: Callable[[], int] | None,
         on_message: Callable[[InboundMessage], None],
         on_link: Callable[[LinkState], None],

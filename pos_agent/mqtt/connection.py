@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pos_agent.errors import BrokerError, BrokerUnreachableError, LocalProtocolError
-from pos_agent.mqtt._commands import Publish, Stop
+from pos_agent.mqtt._commands import Publish, Reconnect, Stop
 from pos_agent.mqtt._network import Network
 from pos_agent.mqtt.messages import InboundMessage, LinkState, Properties, PublishResult, Subscription, Will
 from pos_agent.mqtt.settings import MqttSettings
@@ -27,14 +27,14 @@ class Session:
         subscriptions: Asked for at each connect.
         on_message: Called on the loop; must not block; the message is acknowledged by its `ack`.
         on_link: Called on the loop at each change and each failed attempt.
-        will: Makes the will for a connection number; called on the network thread.
+        will: Makes the will for a connection number, None = none; called on the network thread.
         next_conn_seq: Gives the number of the next connection, rising; called on the network thread. None = 1, 2, 3 …
     """
 
     subscriptions: tuple[Subscription, ...]
     on_message: Callable[[InboundMessage], None]
     on_link: Callable[[LinkState], None]
-    will: Callable[[int], Will] | None = None
+    will: Callable[[int], Will | None] | None = None
     next_conn_seq: Callable[[], int] | None = None
 
 
@@ -110,6 +110,11 @@ class MqttConnection:
             _log.debug("mqtt still away code=%s detail=%s", link.code, link.detail)
         if self._session is not None:
             self._session.on_link(link)
+
+    def reconnect(self) -> None:
+        """Connect again, cleanly, with the certificate files as they are now; nothing if it is not connected."""
+        if self._network is not None and self._link.is_connected:
+            self._network.submit(Reconnect())
 
     async def publish(
         self,

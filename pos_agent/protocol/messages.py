@@ -223,6 +223,8 @@ class BackOfficePresenceMessage(msgspec.Struct, frozen=True, kw_only=True, tag_f
 
     Attributes:
         instance: Random at each start; with `conn_seq` orders statements of one instance.
+        term: Rises each time that another instance speaks for the back office: with `epoch` it orders instances, also
+            where a will comes late. 0 = not numbered; then `at` orders them.
     """
 
     is_online: bool
@@ -231,6 +233,7 @@ class BackOfficePresenceMessage(msgspec.Struct, frozen=True, kw_only=True, tag_f
     epoch: int
     at: datetime
     v: int = VERSION
+    term: int = 0
 
 
 UpMessage = (

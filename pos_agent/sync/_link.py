@@ -84,7 +84,11 @@ class LinkView:
         if last is None:
             return True
         if said.instance != last.instance:
+            if said.epoch == last.epoch and said.term and last.term:
+                return said.term > last.term  # the back office's own count: a will that comes late is not taken
             return (said.epoch, said.at) > (last.epoch, last.at)
+        if said.term != last.term:
+            return said.term > last.term
         if said.conn_seq != last.conn_seq:
             return said.conn_seq > last.conn_seq
         # One connection goes from online to offline, never back; the same word again changes nothing but is no replay.

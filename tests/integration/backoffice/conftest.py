@@ -17,8 +17,9 @@ from backoffice import cli
 from pos_agent.protocol.ed25519 import PrivateKey
 from tests.fakes.broker_office import OFFICE_KID
 from tests.fixtures_broker import Broker, broker, pki
+from tests.fixtures_postgres import postgresql
 
-__all__ = ["broker", "pki"]
+__all__ = ["broker", "pki", "postgresql"]
 ROOT = Path(__file__).parents[3]
 TERMINAL_ID = "t-test-01"
 PASSWORD = "twelve letters"

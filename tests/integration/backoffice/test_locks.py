@@ -1,13 +1,9 @@
 """The lock on the sale, with real threads, on both databases (D9, I2; trust.md 4)."""
 
-import os
-import shutil
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 from sqlalchemy import select
@@ -24,51 +20,11 @@ from backoffice.store.database import upgrade
 from backoffice.store.schema import OutboxRow, Refund, RefusedBytes, Terminal
 from pos_agent.protocol.messages import AckStatus, AppAckMessage, RefundRequestMessage, StateAckMessage
 from pos_agent.protocol.topics import Leaf, terminal_topic
+from tests.fixtures_postgres import empty
 from tests.unit.backoffice.world import TERMINAL, World, make_world
 
 THREADS = 6
 ROWS, ROUNDS = 60, 15
-
-
-def _find_postgresql() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].parent if found else None
-
-
-def _as_nobody(*command: str) -> list[str]:
-    """PostgreSQL refuses to run as root: then it runs as nobody."""
-    if os.getuid() != 0:
-        return list(command)
-    return [str(shutil.which("setpriv")), "--reuid=65534", "--regid=65534", "--clear-groups", *command]
-
-
-def _call(command: list[str], *, folder: Path) -> None:
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[str]:
-    """A private cluster on a Unix socket; gone after the module."""
-    binaries = _find_postgresql()
-    if binaries is None:
-        pytest.skip("PostgreSQL is not installed")
-    folder = Path(mkdtemp(prefix="pg-", dir="/tmp"))
-    if os.getuid() == 0:
-        os.chown(folder, 65534, 65534)
-    data = folder / "data"
-    initdb = _as_nobody(
-        str(binaries / "initdb"), "-D", str(data), "-A", "trust", "-U", "pos", "-E", "UTF8", "--no-sync"
-    )
-    _call(initdb, folder=folder)
-    control = str(binaries / "pg_ctl")
-    options = f"-k {folder} -c listen_addresses= -c max_connections=40"
-    start = _as_nobody(control, "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
-    _call(start, folder=folder)
-    try:
-        yield f"postgresql://pos@/postgres?host={folder}"
-    finally:
-        _call(_as_nobody(control, "-D", str(data), "-m", "immediate", "stop"), folder=folder)
-        shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
@@ -78,23 +34,13 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
             yield made
         return
     url = str(request.getfixturevalue("postgresql"))
-    _empty(url)
+    empty(url)
     upgrade(url)
     made = World(url, max_requests_per_hour=1000)
     try:
         yield made
     finally:
         made.close()
-
-
-def _empty(url: str) -> None:
-    from sqlalchemy import create_engine, text
-
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    with engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    engine.dispose()
 
 
 def _race(*work: Callable[[], object]) -> list[object]:

@@ -4,16 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 
+from backoffice import leadership
 from backoffice.ingest.context import Incoming
 from backoffice.ingest.receiver import Receiver
+from backoffice.leadership import Gone, Worker
 from backoffice.link import Link
 from backoffice.signing import Signer
-from backoffice.store.schema import Refund
+from backoffice.store.schema import Refund, Terminal
 from pos_agent.errors import BrokerUnreachableError
 from pos_agent.mqtt.connection import Session
-from pos_agent.mqtt.messages import InboundMessage, LinkState, Properties, PublishResult
+from pos_agent.mqtt.messages import InboundMessage, LinkState, Properties, PublishResult, Will
 from pos_agent.protocol.codec import decode_down
 from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.envelope import DOWN_TYPE, unseal
@@ -22,13 +25,14 @@ from pos_agent.protocol.messages import (
     AppAckMessage,
     BackOfficePresenceMessage,
     DownMessage,
+    PresenceMessage,
     RefundRequestMessage,
     RefundStateMessage,
     SaleAnswerMessage,
     SaleLookUpMessage,
 )
 from pos_agent.protocol.topics import BACK_OFFICE_STATE, Leaf, terminal_topic
-from tests.unit.backoffice.world import TERMINAL, World
+from tests.unit.backoffice.world import START, TERMINAL, World
 
 
 class MemoryTransport:
@@ -40,16 +44,20 @@ class MemoryTransport:
         self.published: list[tuple[str, DownMessage, bool, Properties]] = []
         self.acked: list[str] = []
         self.is_up = False
+        self.wills: list[Will | None] = []
+        self.runs = 0
 
     def attach(self, session: Session) -> None:
         self.session = session
 
     async def run(self) -> None:
+        self.runs += 1
         await asyncio.Event().wait()
 
     def connect(self, conn_seq: int) -> None:
         assert self.session is not None
         self.is_up = True
+        self.wills.append(self.session.will(conn_seq) if self.session.will else None)
         self.session.on_link(LinkState(is_connected=True, conn_seq=conn_seq))
 
     def lose(self, conn_seq: int) -> None:
@@ -101,9 +109,10 @@ def transport() -> MemoryTransport:
 async def _running(world: World, transport: MemoryTransport) -> AsyncIterator[Link]:
     receiver = Receiver(world.database, world.context)
     signer = Signer(transport.key, "bo")
-    link = Link(transport, world.database, receiver, signer, now=world.context.now, instance="i1")
+    link = Link(transport, world.database, receiver, signer, now=world.context.now, worker=Worker("bo-1", "i1"))
     task = asyncio.create_task(link.run(), name="link under test")
     try:
+        await _until(lambda: transport.runs == 1)
         yield link
     finally:
         task.cancel()
@@ -131,7 +140,7 @@ async def test_link_connected_says_online_retained_and_again_after_a_loss(
         transport.lose(1)
         transport.connect(2)
         await _until(lambda: len(transport.published) == 2)
-        await link.say_offline()
+        await link.presence.say_offline()
     presences = [(topic, message, retained) for topic, message, retained, _ in transport.published]
     assert [topic for topic, _, _ in presences] == [BACK_OFFICE_STATE] * 3
     assert all(retained for _, _, retained in presences)
@@ -141,9 +150,9 @@ async def test_link_connected_says_online_retained_and_again_after_a_loss(
 
 async def test_link_will_is_signed_offline_at_once(world: World, transport: MemoryTransport) -> None:
     async with _running(world, transport):
-        assert transport.session is not None
-        assert transport.session.will is not None
-        will = transport.session.will(7)
+        transport.connect(7)
+        will = transport.wills[-1]
+        assert will is not None
         message = transport._open(will.payload)
         assert isinstance(message, BackOfficePresenceMessage)
         assert (message.is_online, message.conn_seq, will.delay_s, will.is_retained) == (False, 7, 0, True)
@@ -215,3 +224,97 @@ async def test_link_look_up_answer_expires(world: World, transport: MemoryTransp
         properties.message_expiry_s for _, m, _, properties in transport.published if isinstance(m, SaleAnswerMessage)
     ]
     assert expiries == [10]
+
+
+def _word(transport: MemoryTransport, **changes: object) -> bytes:
+    """Return a word about the back office, as another worker or an earlier connection says it."""
+    word = BackOfficePresenceMessage(is_online=False, instance="i0", conn_seq=1, epoch=1, at=START, term=1)
+    return Signer(transport.key, "bo").seal(msgspec.structs.replace(word, **changes))
+
+
+def _led_by_another(world: World) -> None:
+    with world.database.writing() as session:
+        worker = Worker("bo-2", "i0")
+        assert leadership.stand(session, worker, lease_s=60, now=world.context.now) == 1
+
+
+def _said(transport: MemoryTransport) -> list[tuple[bool, int]]:
+    words = transport.of(BackOfficePresenceMessage)
+    return [(word.is_online, word.term) for word in words if isinstance(word, BackOfficePresenceMessage)]
+
+
+async def test_link_does_not_lead_has_no_will_says_nothing_and_leaves_presence(
+    world: World, transport: MemoryTransport
+) -> None:
+    _led_by_another(world)
+    async with _running(world, transport) as link:
+        transport.connect(1)
+        here = PresenceMessage(
+            terminal_id=TERMINAL, is_online=True, boot_id="b1", conn_seq=1, agent_version="1", at=START
+        )
+        transport.deliver(terminal_topic(TERMINAL, Leaf.STATE), world.sealed(here))
+        _deliver(world, transport)
+        await _until(lambda: len(transport.of(AppAckMessage)) == 1)
+        await link.presence.say_offline()
+    assert transport.wills == [None]
+    assert _said(transport) == []
+    assert len(transport.acked) == 2
+    assert not any(row.is_online for row in world.rows(Terminal))
+
+
+async def test_link_hears_that_the_leader_is_gone_connects_anew_with_a_will_and_speaks(
+    world: World, transport: MemoryTransport
+) -> None:
+    _led_by_another(world)
+    async with _running(world, transport):
+        transport.connect(1)
+        transport.deliver(BACK_OFFICE_STATE, _word(transport))
+        await _until(lambda: transport.runs == 2)
+        transport.connect(2)
+        await _until(lambda: _said(transport) == [(True, 2)])
+    assert [will is not None for will in transport.wills] == [False, True]
+
+
+async def test_link_hears_an_older_leaders_end_and_goes_on_waiting(world: World, transport: MemoryTransport) -> None:
+    _led_by_another(world)
+    with world.database.writing() as session:
+        leadership.leave(session, Worker("bo-2", "i0"), world.context.now)
+        assert leadership.stand(session, Worker("bo-3", "i3"), lease_s=60, now=world.context.now) == 2
+    async with _running(world, transport) as link:
+        transport.connect(1)
+        transport.deliver(BACK_OFFICE_STATE, _word(transport))
+        _deliver(world, transport)
+        await _until(lambda: len(transport.of(AppAckMessage)) == 1)
+        assert not link.presence.is_leading
+    assert transport.runs == 1
+
+
+async def test_link_that_leads_answers_a_late_will_and_no_echo_of_its_own(
+    world: World, transport: MemoryTransport
+) -> None:
+    async with _running(world, transport):
+        transport.connect(1)
+        await _until(lambda: _said(transport) == [(True, 1)])
+        own = _word(transport, is_online=True, instance="i1")
+        transport.deliver(BACK_OFFICE_STATE, own)
+        transport.deliver(BACK_OFFICE_STATE, _word(transport))
+        await _until(lambda: _said(transport) == [(True, 1)] * 2)
+        transport.deliver(BACK_OFFICE_STATE, own)
+        transport.deliver(BACK_OFFICE_STATE, b"no envelope")
+        await _until(lambda: _said(transport) == [(True, 1)] * 3)
+
+
+async def test_link_that_lost_the_lease_takes_its_will_back(world: World, transport: MemoryTransport) -> None:
+    async with _running(world, transport):
+        transport.connect(1)
+        await _until(lambda: _said(transport) == [(True, 1)])
+        with world.database.writing() as session:
+            taken = leadership.stand(
+                session, Worker("bo-2", "i2"), lease_s=60, now=world.context.now, gone=Gone("i1", 1)
+            )
+        assert taken == 2
+        transport.deliver(BACK_OFFICE_STATE, _word(transport, is_online=True, instance="i2", term=2))
+        await _until(lambda: transport.runs == 2)
+        transport.connect(2)
+    assert [will is not None for will in transport.wills] == [True, False]
+    assert _said(transport) == [(True, 1)]

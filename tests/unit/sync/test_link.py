@@ -65,8 +65,18 @@ def test_link_proof_while_away_counts_for_nothing(view: LinkView) -> None:
         (ONLINE, said(instance="b", at=START - timedelta(seconds=1)), False),
         (ONLINE, said(instance="b", epoch=2, at=START - timedelta(days=1)), True),
         (said(epoch=2), said(instance="b", epoch=1, at=START + timedelta(days=1)), False),
+        (said(term=1), said(instance="b", term=2, at=START - timedelta(days=1)), True),
+        (said(term=2), said(instance="b", term=1, at=START + timedelta(days=1)), False),
+        (said(term=2), said(instance="b", term=1, epoch=2, at=START + timedelta(days=1)), True),
+        (said(term=3), said(term=1, conn_seq=9), False),
+        (said(is_online=False, term=1), said(term=3, conn_seq=1), True),
+        (said(term=5), said(instance="b", at=START + timedelta(seconds=1)), True),
     ],
-    ids=["will", "replayed online", "late will", "again", "new start", "old start", "new epoch", "old epoch"],
+    ids=[
+        *("will", "replayed online", "late will", "again", "new start", "old start", "new epoch", "old epoch"),
+        *("next term, slow clock", "earlier term, fast clock", "earlier term, new epoch"),
+        *("own earlier term", "own later term", "no term"),
+    ],
 )
 def test_link_presence_is_ordered(
     view: LinkView, before: BackOfficePresenceMessage, after: BackOfficePresenceMessage, is_taken: bool
