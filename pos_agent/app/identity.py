@@ -1,4 +1,4 @@
-"""What makes this run and this terminal unique: randomness, boot id, device key, keyed hash."""
+"""What makes this run and this terminal unique: randomness, boot id, device key, keyed hash, approval codes."""
 
 import hmac
 import os
@@ -8,9 +8,12 @@ from binascii import Error as Base64Error
 from collections.abc import Mapping
 from pathlib import Path
 
+from pos_agent.domain.approval import ApprovalAnswer, ApprovalQuestion
 from pos_agent.domain.config import TrustConfig
 from pos_agent.errors import ConfigValueError
+from pos_agent.protocol import approval
 from pos_agent.protocol.ed25519 import PrivateKey, PublicKey
+from pos_agent.sync.keys import SyncKeys
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -54,6 +57,21 @@ class KeyedHash:
     def order_no_hash(self, number: str) -> str:
         """Return the hex digest."""
         return hmac.new(self._key, number.encode(), "sha256").hexdigest()
+
+
+class ApprovalCodes:
+    """Questions signed with the device key, answers believed by the pinned back-office keys (D16, ADR 0024)."""
+
+    def __init__(self, keys: SyncKeys) -> None:
+        self._keys = keys
+
+    def question_code(self, question: ApprovalQuestion) -> str:
+        """Return the text of the question's QR code."""
+        return approval.write_question(question, kid=self._keys.device_key_id, key=self._keys.device_key)
+
+    def read_answer(self, code: str) -> ApprovalAnswer:
+        """Verify an answer; raises as `pos_agent.protocol.approval.read_answer`."""
+        return approval.read_answer(code, keys=self._keys.back_office)
 
 
 def load_device_key(trust: TrustConfig) -> PrivateKey:

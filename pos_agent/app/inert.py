@@ -1,9 +1,11 @@
 """Rooms that are not there in the SAFE state without a journal: every port answers, none does anything."""
 
 from pos_agent.devices.interfaces import EventSink
+from pos_agent.domain.approval import ApprovalAnswer, ApprovalQuestion
 from pos_agent.domain.events import LookUpAnswered, PinChecked
 from pos_agent.domain.refund import OriginalReference
 from pos_agent.domain.sale import LookUpOutcome, LookUpResult
+from pos_agent.errors import LocalProtocolError, SignatureError
 
 
 class NoLookUp:
@@ -32,6 +34,18 @@ class NoPins:
     def check(self, attempt_id: int, operator_no: str, pin: str) -> None:
         """Refuse."""
         self._sink(PinChecked(attempt_id, operator_no, is_right=False))
+
+
+class NoApprovals:
+    """Asks nobody and believes nothing: there are no keys, and so no refunds either."""
+
+    def question_code(self, question: ApprovalQuestion) -> str:
+        """Refuse."""
+        raise LocalProtocolError("no device key")
+
+    def read_answer(self, code: str) -> ApprovalAnswer:
+        """Refuse."""
+        raise SignatureError("no back-office key")
 
 
 class NoSpooler:

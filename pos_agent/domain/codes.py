@@ -18,6 +18,7 @@ from pos_agent.domain.identifiers import is_refund_request_id
 from pos_agent.domain.pay_codes import ends_in_pay_code, may_hold_pay_code, pay_code_scheme, plain
 
 __all__ = [
+    "APPROVAL_PREFIX",
     "KEEPS_VALUE",
     "ClassifyContext",
     "Code",
@@ -40,9 +41,13 @@ class CodeKind(StrEnum):
     ORDER_NO = "order_no"
     GOODS = "goods"
     BAD_CHECK_DIGIT = "bad_check_digit"
+    #: The answer to an approval question (ADR 0024): no number of a sale, whatever the merchant's patterns take.
+    APPROVAL = "approval"
     UNRECOGNISED = "unrecognised"
 
 
+#: First characters of an approval answer, see `pos_agent.protocol.approval`.
+APPROVAL_PREFIX: Final = "PA1."
 #: Kinds whose digits may be kept; every other kind keeps its length only.
 KEEPS_VALUE: Final = frozenset({CodeKind.OWN_SLIP, CodeKind.KNOWN_ORDER, CodeKind.CHANNEL_TRADE_NO, CodeKind.ORDER_NO})
 
@@ -123,6 +128,8 @@ def classify(data: str, symbology: str, *, context: ClassifyContext) -> Code:
 def _kind(text: str, symbology: str, context: ClassifyContext) -> tuple[CodeKind, str]:
     if is_refund_request_id(text):
         return CodeKind.OWN_SLIP, ""
+    if text.startswith(APPROVAL_PREFIX):
+        return CodeKind.APPROVAL, ""
     if context.is_known:
         return CodeKind.KNOWN_ORDER, ""
     if _is_channel_no(text, context):

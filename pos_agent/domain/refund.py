@@ -106,6 +106,18 @@ class RefundLine(msgspec.Struct, frozen=True):
     amount_minor: int
 
 
+class RemoteApproval(msgspec.Struct, frozen=True):
+    """A claim of the till: a person approved through the back office, by QR code (ADR 0024).
+
+    Attributes:
+        person_id: Who, as the back office signed it.
+        nonce: Of the question that was answered; spent with the request that carries it.
+    """
+
+    person_id: str
+    nonce: str
+
+
 class RefundRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the cashier confirmed. Never changes after CONFIRM; `refund_request_id` is its only id (D5).
 
@@ -121,6 +133,7 @@ class RefundRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         note: A numbered phrase's text or digits; never free text, never a payment code.
         audit_head: Hex head of the terminal's audit chain just before this request (I6).
         lines: Which lines of the sale, with amounts that add up to `amount_minor`; empty = by amount alone (I2).
+        approval: In place of `supervisor_no`: who approved from elsewhere.
     """
 
     refund_request_id: str
@@ -150,6 +163,7 @@ class RefundRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     previous_request_id: str | None = None
     audit_head: str = ""
     lines: tuple[RefundLine, ...] = ()
+    approval: RemoteApproval | None = None
 
 
 class RefundUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -85,13 +85,14 @@ class SlipKind(StrEnum):
     REJECT = "reject"
     POLICY = "policy"
     SHIFT = "shift"
+    APPROVAL = "approval"
 
 
 class SlipDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A slip, ready to be rendered.
 
     Attributes:
-        refund_request_id: The request it belongs to; empty for policy and shift slips.
+        refund_request_id: The request it belongs to; empty for policy, shift and approval slips.
         copy_no: 0 = original; 1, 2, … = marked 重打印 COPY n (D13).
     """
 

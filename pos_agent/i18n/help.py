@@ -50,6 +50,11 @@ HELP: Final[dict[str, tuple[tuple[str, str], tuple[str, str], tuple[str, str]]]]
         ("先告诉顾客再确认", "Tell customer, OK"),
         ("提交后可查询撤回", "Withdraw: MENU 2"),
     ),
+    "approval": (
+        ("QR授权", "by QR"),
+        ("小票码发给主管", "Send on the slip QR"),
+        ("再扫主管发回的码", "Scan the answer"),
+    ),
     "not_saved": (("没保存", "not saved"), ("确认键再试一次", "OK tries again"), ("不行就报修", "else call service")),
     "find": (("查询", "find"), ("扫小票或输末6位", "Scan, or 6 digits"), ("确认看最近一笔", "OK=newest")),
     "no_lookup_hash": (

@@ -124,8 +124,12 @@ SCREENS_20X4: Final[dict[str, tuple[str, str]]] = {
         "{ok}=submit {clr}=fix",
     ),
     "supervisor": (
-        "{why},请主管授权~~{why}\n{amount} 限{limit}~~{amount}\n主管:{no} 密码:{pin}\n{ok}=授权 {esc}=放弃",
-        "Supervisor needed\n{amount_short} limit {limit_short}~~{amount}\nNo:{no} PIN:{pin}\n{ok}=allow {esc}=drop",
+        "{why},请主管授权~~{why}\n{amount} 限{limit}~~{amount}\n主管:{no} 密码:{pin}\n{ok}=授权 {nxt}=QR码",
+        "Supervisor needed\n{amount_short} limit {limit_short}~~{amount}\nNo:{no} PIN:{pin}\n{ok}=allow {nxt}=QR",
+    ),
+    "approval": (
+        "QR码授权 {amount}~~QR {amount}\n{slip}\n再扫主管发回的码\n{ok}=重打 {clr}=密码",
+        "QR for {amount_short}\n{slip}\nthen scan the answer\n{ok}=print {clr}=PIN",
     ),
     "saving": (
         "正在保存..\n{amount}\n请稍候\n",

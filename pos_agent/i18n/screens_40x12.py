@@ -553,9 +553,9 @@ SCREENS_40X12: Final[dict[str, tuple[str, str]]] = {
         "  主管号:  {no}\n"
         "  密码:    {pin}\n"
         "\n"
-        "  主管不能是操作员本人\n"
+        "  主管不在店里: 按{nxt}用QR码授权\n"
         "---\n"
-        "{ok}=授权   {clr}=改   {esc}=放弃",
+        "{ok}=授权  {nxt}=QR码  {clr}=改  {esc}=放弃",
         "{why}: supervisor needed\n"
         "---\n"
         "\n"
@@ -565,9 +565,35 @@ SCREENS_40X12: Final[dict[str, tuple[str, str]]] = {
         "  Supervisor:  {no}\n"
         "  PIN:         {pin}\n"
         "\n"
-        "  Must be another person\n"
+        "  Supervisor not here: {nxt} = by QR code\n"
         "---\n"
-        "{ok}=allow   {clr}=fix   {esc}=drop",
+        "{ok}=allow  {nxt}=QR  {clr}=fix  {esc}=drop",
+    ),
+    "approval": (
+        "QR码授权   主管不在店里\n"
+        "---\n"
+        "\n"
+        "  退款  {amount}\n"
+        "\n"
+        "  1 把小票上的码拍下发给主管\n"
+        "  2 主管登录后台 /approve 批准\n"
+        "  3 用扫码枪扫主管发回的码\n"
+        "\n"
+        "  {slip}\n"
+        "---\n"
+        "{ok}=重打小票  {clr}=改用密码  {esc}=放弃",
+        "Approval by QR code\n"
+        "---\n"
+        "\n"
+        "  Refund  {amount}\n"
+        "\n"
+        "  1 Photograph the slip, send it on\n"
+        "  2 Manager: back office, /approve\n"
+        "  3 Scan the answer with the scanner\n"
+        "\n"
+        "  {slip}\n"
+        "---\n"
+        "{ok}=print again  {clr}=PIN  {esc}=drop",
     ),
     "saving": (
         "退款  正在保存..\n---\n\n\n  {amount}\n\n  请稍候\n\n\n\n---\n",

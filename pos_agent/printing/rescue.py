@@ -38,8 +38,13 @@ class RescueCodes:
         return [_with_code(slip, text) if slip.kind is SlipKind.REQUEST_MERCHANT else slip for slip in slips]
 
 
-def _with_code(slip: SlipDocument, text: str) -> SlipDocument:
+def qr_code(text: str, *, caption: str, is_optional: bool = False) -> QrCode:
+    """Return the block of a text of at most `pos_agent.protocol.qr_text.MAX_CHARS`, so large that it fits 58 mm."""
     dots = 4 if len(text) <= _MOST_AT_4_DOTS else 3
-    code = QrCode(text, module_dots=dots, is_optional=True, caption=wording.RESCUE)
+    return QrCode(text, module_dots=dots, is_optional=is_optional, caption=caption)
+
+
+def _with_code(slip: SlipDocument, text: str) -> SlipDocument:
+    code = qr_code(text, caption=wording.RESCUE, is_optional=True)
     end = len(slip.blocks) - 1 if slip.blocks and isinstance(slip.blocks[-1], Cut) else len(slip.blocks)
     return msgspec.structs.replace(slip, blocks=(*slip.blocks[:end], Feed(1), code, *slip.blocks[end:]))

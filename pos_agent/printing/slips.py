@@ -9,6 +9,7 @@ from datetime import datetime, tzinfo
 
 import msgspec
 
+from pos_agent.domain.approval import ApprovalQuestion
 from pos_agent.domain.config import PolicyConfig, PrintingConfig, TerminalConfig
 from pos_agent.domain.identifiers import grouped
 from pos_agent.domain.money import capitals, format_amount
@@ -16,7 +17,7 @@ from pos_agent.domain.reasons import Reason
 from pos_agent.domain.refund import Channel, ReferenceKind, RefundRequest, RefundState, RefundType, RefundUpdate
 from pos_agent.domain.shift import ShiftFacts
 from pos_agent.domain.slip import Align, Barcode, Block, Cut, Feed, Row, Rule, SlipDocument, SlipKind, Text
-from pos_agent.printing import shift, wording
+from pos_agent.printing import approval, shift, wording
 
 #: A result younger than this, seen from its request, prints by itself under ``result_slip = "window"``.
 RESULT_WINDOW_S = 600
@@ -116,6 +117,10 @@ class SlipMaker:
         """Return the slip of a closed shift: counts and sums by state, the head of the audit chain (I6)."""
         return shift.shift_slip(facts, self._terminal, zone=self._zone)
 
+    def approval_slip(self, question: ApprovalQuestion, code: str, at: datetime) -> SlipDocument:
+        """Return the slip with the QR code of an approval question (ADR 0024)."""
+        return approval.approval_slip(question, code, self._terminal, at=at, local=self._local)
+
     # -- parts --------------------------------------------------------------------------------------------------
 
     def _request_slip(self, request: RefundRequest, kind: SlipKind) -> SlipDocument:
@@ -147,6 +152,7 @@ class SlipMaker:
             ("终端编号 TERMINAL NO.", request.terminal_id),
             ("操作员号 OPERATOR NO.", request.operator_no),
             ("授权主管 SUPERVISOR NO.", request.supervisor_no or ""),
+            ("远程授权 APPROVED BY", request.approval.person_id if request.approval is not None else ""),
             ("收单机构 ACQUIRER", request.acquirer_id or ""),
             ("交易类型 TRANS TYPE", wording.TYPES[request.refund_type]),
             ("日期时间 DATE/TIME", self._local(request.created_at)),

@@ -74,6 +74,15 @@ SAVED = ("申请已保存 待上传", "REQUEST SAVED, NOT YET SENT")
 NOT_PROOF = ("非到账凭证,审核通过后原路退回", "NOT A PROOF OF PAYMENT. Paid back the original way after review.")
 #: Below the code that the back office can take a request from if the till cannot send it any more.
 RESCUE = "终端损坏补录码 RECOVERY CODE"
+#: An approval question: no request exists yet, and one may never (I9).
+NOTHING_ASKED = ("还没有提交退款 钱没动", "NOTHING SUBMITTED, NOTHING PAID")
+APPROVAL = "授权请求码 APPROVAL REQUEST"
+APPROVAL_STEPS = (
+    "1 拍下二维码发给主管 / Send this code to the manager",
+    "2 主管登录后台,打开 /approve 批准 / Manager: back office, /approve",
+    "3 本机扫主管发回的码 / Scan the answer at this till",
+    "离开授权画面或重新开机后作废 / Void once the till leaves the approval screen or restarts",
+)
 COMPLAINT_LINE = "消费者投诉 Complaints 12315"
 #: Source: 中华人民共和国消费者权益保护法 (2013), articles 24, 25 and 26; payments.md section 5.
 LAW_LINES = (

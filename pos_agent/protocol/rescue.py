@@ -6,8 +6,6 @@ of `TYPE` and body, by the terminal's device key, as in the envelope. A request 
 exactly as it was gets no text (trust.md 8).
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,16 +13,13 @@ import msgspec
 
 from pos_agent.domain.refund import RefundRequest
 from pos_agent.errors import RemoteProtocolError, SignatureError
-from pos_agent.protocol.ed25519 import PrivateKey, PublicKey, WrongSignatureError
-from pos_agent.protocol.envelope import pre_authentication_encoding
+from pos_agent.protocol.ed25519 import PrivateKey, PublicKey
 from pos_agent.protocol.limits import refuse_unusable
 from pos_agent.protocol.messages import RefundRequestMessage
+from pos_agent.protocol.qr_text import MAX_CHARS, Purpose, hex_bytes, open_text, seal_text, verify
 
 TYPE: Final = "application/vnd.pos.rescue+msgpack;v=1"
 PREFIX: Final = "PR1."
-#: What a QR code of version 25 holds at error correction M; with modules of 3 dots it is 375 dots wide with its margin.
-#: Source: ISO/IEC 18004:2015 table 7.
-MAX_CHARS: Final = 997
 #: Places of the request's fields in the body, for ever: slips are kept for years. New ones go to the end.
 FIELDS: Final = (
     "refund_request_id",
@@ -54,17 +49,11 @@ FIELDS: Final = (
     "previous_request_id",
     "audit_head",
     "lines",
+    "approval",
 )
 
 
-class _Sealed(msgspec.Struct, frozen=True, array_like=True):
-    kid: str
-    terminal_id: str
-    body: bytes
-    signature: bytes
-
-
-_DECODER = msgspec.msgpack.Decoder(_Sealed)
+_PURPOSE: Final = Purpose(PREFIX, TYPE, "a slip's QR code")
 
 
 def write(message: RefundRequestMessage, *, kid: str, key: PrivateKey) -> str | None:
@@ -74,9 +63,7 @@ def write(message: RefundRequestMessage, *, kid: str, key: PrivateKey) -> str | 
         is_same = _unpack(body) == message and msgspec.json.encode(_unpack(body)) == msgspec.json.encode(message)
     except RemoteProtocolError:
         is_same = False
-    signature = key.sign(pre_authentication_encoding(TYPE, body))
-    sealed = msgspec.msgpack.encode(_Sealed(kid, message.terminal_id, body, signature))
-    text = PREFIX + urlsafe_b64encode(sealed).rstrip(b"=").decode()
+    text = seal_text(body, _PURPOSE, kid=kid, terminal_id=message.terminal_id, key=key)
     return text if is_same and len(text) <= MAX_CHARS else None
 
 
@@ -86,7 +73,7 @@ def terminal_of(text: str) -> str:
     Raises:
         RemoteProtocolError: Not such a text; nothing can be said about it.
     """
-    return _open(text).terminal_id
+    return open_text(text, _PURPOSE).terminal_id
 
 
 def read(text: str, *, keys: Mapping[str, PublicKey]) -> RefundRequestMessage:
@@ -99,29 +86,11 @@ def read(text: str, *, keys: Mapping[str, PublicKey]) -> RefundRequestMessage:
         RemoteProtocolError: Not such a text, or a field of it is unusable.
         SignatureError: No signature of one of the keys, or of another terminal's request.
     """
-    sealed = _open(text)
-    key = keys.get(sealed.kid)
-    if key is None:
-        raise SignatureError(f"no key {sealed.kid!r}")
-    try:
-        key.verify(sealed.signature, pre_authentication_encoding(TYPE, sealed.body))
-    except WrongSignatureError as error:
-        raise SignatureError(str(error)) from error
-    message = _unpack(sealed.body)
+    sealed = open_text(text, _PURPOSE)
+    message = _unpack(verify(sealed, _PURPOSE, keys=keys))
     if message.terminal_id != sealed.terminal_id:
         raise SignatureError(f"request of {message.terminal_id} in the name of {sealed.terminal_id}")
     return message
-
-
-def _open(text: str) -> _Sealed:
-    text = "".join(text.split())
-    if not text.startswith(PREFIX) or len(text) > MAX_CHARS:
-        raise RemoteProtocolError("not the text of a slip's QR code")
-    data = text[len(PREFIX) :]
-    try:
-        return _DECODER.decode(urlsafe_b64decode(data + "=" * (-len(data) % 4)))
-    except (msgspec.DecodeError, UnicodeError, Base64Error, ValueError, RecursionError) as error:
-        raise RemoteProtocolError(f"a slip's QR code, but damaged: {error}") from error
 
 
 def _pack(message: RefundRequestMessage) -> bytes:
@@ -155,7 +124,7 @@ def _short(name: str, value: Any) -> Any:
     if name in _NUMBERS and value.isascii() and value.isdigit():
         data = int(value).to_bytes(10, "big") if len(value) == 22 else None
     elif name in ("boot_id", "audit_head"):
-        data = _hex_bytes(value.replace("-", ""))
+        data = hex_bytes(value.replace("-", ""))
     return data if data is not None and _long(name, data) == value else value
 
 
@@ -168,10 +137,3 @@ def _long(name: str, value: Any) -> Any:
     if name == "boot_id":
         return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
     return text
-
-
-def _hex_bytes(text: str) -> bytes | None:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        return None

@@ -5,18 +5,19 @@ from datetime import datetime
 import msgspec
 
 from pos_agent.domain.config import TerminalConfig
-from pos_agent.domain.refund import Channel, RefundRequest
+from pos_agent.domain.refund import Channel, RefundRequest, RemoteApproval
 from pos_agent.workflow.model import RefundEntry
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Who made the request, when, where."""
+    """Who made the request, when, where; who approved it from elsewhere."""
 
     refund_request_id: str
     operator_no: str
     created_at: datetime
     is_clock_trusted: bool
     boot_id: str
+    approval: RemoteApproval | None = None
 
 
 def assemble(entry: RefundEntry, origin: Origin, terminal: TerminalConfig, policy_version: str) -> RefundRequest:
@@ -36,7 +37,7 @@ def assemble(entry: RefundEntry, origin: Origin, terminal: TerminalConfig, polic
         channel=sale.channel if sale is not None else Channel.UNKNOWN,
         refund_type=entry.refund_type,
         amount_minor=entry.amount_minor,
-        currency=sale.currency if sale is not None else "CNY",
+        currency=entry.currency,
         reason_code=entry.reason_code,
         policy_version=policy_version,
         seq=0,
@@ -47,4 +48,5 @@ def assemble(entry: RefundEntry, origin: Origin, terminal: TerminalConfig, polic
         note=entry.note,
         flags=entry.flags,
         is_training=sale is not None and sale.is_training,
+        approval=origin.approval,
     )

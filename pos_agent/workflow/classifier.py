@@ -11,7 +11,12 @@ from pos_agent.journal.store import Journal
 from pos_agent.workflow.ports import KeyedHashPort
 
 #: Kinds that a hit in the local journal can change; for the others it is not asked.
-_JOURNAL_DECIDES: Final = frozenset(CodeKind) - {CodeKind.OWN_SLIP, CodeKind.CHANNEL_TRADE_NO, CodeKind.ORDER_NO}
+_JOURNAL_DECIDES: Final = frozenset(CodeKind) - {
+    CodeKind.OWN_SLIP,
+    CodeKind.APPROVAL,
+    CodeKind.CHANNEL_TRADE_NO,
+    CodeKind.ORDER_NO,
+}
 
 
 class Classifier:

@@ -13,13 +13,14 @@ from typing import Any, Final
 from pos_agent.domain import events as ev
 from pos_agent.domain.badges import badge_operator_no
 from pos_agent.domain.clock import Clock
+from pos_agent.domain.codes import APPROVAL_PREFIX
 from pos_agent.domain.config import Config
 from pos_agent.domain.reasons import Phrase, Reason
 from pos_agent.errors import IllegalTriggerError, JournalError
 from pos_agent.i18n import KEY_LABELS
 from pos_agent.journal.store import Journal
 from pos_agent.workflow import effects as fx
-from pos_agent.workflow import timers
+from pos_agent.workflow import states, timers
 from pos_agent.workflow.classifier import Classifier
 from pos_agent.workflow.curtain import Curtain
 from pos_agent.workflow.drafts import offered
@@ -28,18 +29,12 @@ from pos_agent.workflow.model import Context, Input, Rules
 from pos_agent.workflow.performer import Performer, Ports
 from pos_agent.workflow.ports import DisplayPort
 from pos_agent.workflow.situation import Situation
-from pos_agent.workflow.states import COUNTDOWN_S, KEY_TRIGGERS, LOOKUP_HIDDEN_S, NO_COUNTDOWN, State, Trigger
+from pos_agent.workflow.states import KEY_TRIGGERS, State, Trigger
 from pos_agent.workflow.table_codes import SCANNING
 
 _logger = logging.getLogger(__name__)
 #: Unreadable scans until the cashier is told what to do (payments.md 9d, case 13).
 MISREADS: Final = 3
-#: States that show journal facts.
-_LIVE: Final = frozenset(
-    {State.MENU, State.RESULT, State.STATUS, State.LAST, State.WITHDRAW, State.ANSWER, State.ANSWER_DIGITS, State.QUEUE}
-)
-#: States in which result slips may print.
-_RESULTS_PRINT: Final = frozenset({State.MENU, State.LOGIN, State.NO_OPERATORS, State.SAFE})
 _Handler = Callable[[Any], Awaitable[None]]
 
 
@@ -159,7 +154,7 @@ class Controller:
     @property
     def is_idle(self) -> bool:
         """Return whether no refund is under way (MENU, LOGIN): a new configuration may be applied (D17)."""
-        return self._machine.state in _RESULTS_PRINT
+        return self._machine.state in states.RESULTS_PRINT
 
     # -- the loop -------------------------------------------------------------------------------------------------
 
@@ -230,7 +225,7 @@ class Controller:
                     await self._classify_typed(text)
                 case fx.LookUp():
                     self._situation.facts.lookup_s = 0
-                    self._timers.start(timers.SLOW, LOOKUP_HIDDEN_S)
+                    self._timers.start(timers.SLOW, states.LOOKUP_HIDDEN_S)
                     await self._performer.perform(effect)
                 case _:
                     await self._performer.perform(effect)
@@ -242,7 +237,7 @@ class Controller:
         if state is State.LOOKUP and not self._machine.context.is_lookup_shown:
             return
         self._curtain.draw(state, self._machine.context, self._situation.facts)
-        self._ports.spooler.allow_results(state in _RESULTS_PRINT)
+        self._ports.spooler.allow_results(state in states.RESULTS_PRINT)
 
     def _start_timer(self, timeout_s: float | None) -> None:
         self._situation.facts.countdown_s = None
@@ -252,8 +247,8 @@ class Controller:
             return
         self._deadline_s = self._clock.monotonic_s() + timeout_s
         self._timers.start(timers.TIMEOUT, timeout_s)
-        if self._machine.state not in NO_COUNTDOWN:
-            self._timers.start(timers.COUNTDOWN, timeout_s - COUNTDOWN_S)
+        if self._machine.state not in states.NO_COUNTDOWN:
+            self._timers.start(timers.COUNTDOWN, timeout_s - states.COUNTDOWN_S)
 
     def _start_minute(self) -> None:
         self._timers.start(timers.MINUTE, 60.0 - self._clock.now().second)
@@ -268,7 +263,7 @@ class Controller:
             case timers.COUNTDOWN:
                 await self._count_down()
             case timers.SLOW:
-                self._timers.start(timers.SECOND, 1.0 - LOOKUP_HIDDEN_S)
+                self._timers.start(timers.SECOND, 1.0 - states.LOOKUP_HIDDEN_S)
                 await self._fire(Trigger.LOOKUP_SLOW)
             case timers.SECOND if self._machine.state is State.LOOKUP:
                 self._situation.facts.lookup_s += 1
@@ -296,7 +291,9 @@ class Controller:
             _logger.debug("ENTER dropped, screen just changed state=%s", self.state)
             return
         await self._check_operators()
-        await self._fire(trigger, key="." if event.key is ev.Key.DOT else str(event.key.value))
+        is_asking = trigger is Trigger.NEXT and self._machine.state is State.SUPERVISOR
+        fresh = self._performer.fresh() if is_asking else None
+        await self._fire(trigger, key="." if event.key is ev.Key.DOT else str(event.key.value), fresh=fresh)
 
     async def _check_operators(self) -> None:
         """An operator is added by another process: look again while there is none."""
@@ -307,6 +304,10 @@ class Controller:
         self._misreads = 0
         if self._machine.state is State.LOGIN:
             await self._fire(Trigger.SCAN, key=badge_operator_no(event.scan_data_label))
+            return
+        if self._machine.state in states.AWAITS_ANSWER and event.scan_data_label.startswith(APPROVAL_PREFIX):
+            answer, problem = self._performer.read_answer(event.scan_data_label)
+            await self._fire(Trigger.SCAN, approval=answer, failure=problem)
             return
         if self._machine.state not in SCANNING and self._machine.state is not State.FIND:
             await self._fire(Trigger.SCAN)
@@ -376,7 +377,7 @@ class Controller:
         self._is_stale = True
 
     async def _on_refund_changed(self, event: ev.RefundChanged) -> None:
-        self._situation.on_changed(event, is_record_visible=self._machine.state in _LIVE - {State.MENU})
+        self._situation.on_changed(event, is_record_visible=self._machine.state in states.LIVE - {State.MENU})
         self._is_stale = True
 
     async def _on_printed(self, event: ev.PrintJobEnded) -> None:
@@ -392,5 +393,5 @@ class Controller:
         if self._journal is None:
             return
         await self._situation.refresh()
-        if self._machine.state in _LIVE:
+        if self._machine.state in states.LIVE:
             await self._fire(Trigger.UPDATE)

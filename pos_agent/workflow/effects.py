@@ -2,7 +2,8 @@
 
 import msgspec
 
-from pos_agent.domain.refund import OriginalReference
+from pos_agent.domain.approval import ApprovalQuestion
+from pos_agent.domain.refund import OriginalReference, RemoteApproval
 from pos_agent.workflow.model import RefundEntry
 
 
@@ -56,9 +57,14 @@ class CheckPin(Effect, frozen=True):
 
 
 class Commit(Effect, frozen=True):
-    """Make the request durable with its slips (D6); the answer comes as COMMITTED or COMMIT_FAILED."""
+    """Make the request durable with its slips (D6); the answer comes as COMMITTED or COMMIT_FAILED.
+
+    `refund_request_id` is that of the question that was asked about it, empty if none was.
+    """
 
     entry: RefundEntry
+    refund_request_id: str = ""
+    approval: RemoteApproval | None = None
 
 
 class SaveDraft(Effect, frozen=True):
@@ -111,6 +117,12 @@ class PrintCopy(Effect, frozen=True):
 
 class PrintPolicy(Effect, frozen=True):
     """Queue the policy slip."""
+
+
+class PrintQuestion(Effect, frozen=True):
+    """Queue the slip with an approval question; audited."""
+
+    question: ApprovalQuestion
 
 
 class CloseShift(Effect, frozen=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from pos_agent.domain.approval import answer_problem
 from pos_agent.domain.codes import CodeKind
 from pos_agent.domain.money import AmountError, parse_yuan
 from pos_agent.domain.policy import Answer, Question, Verdict, amount_denial, judge, window_denial
@@ -97,6 +98,25 @@ def is_supervisor_right(context: Context, i: Input, _r: Rules) -> bool:
 def is_self_typed(context: Context, _i: Input, _r: Rules) -> bool:
     """The number typed as supervisor is the operator's own."""
     return context.typed == context.operator_no
+
+
+def is_answer(_c: Context, i: Input, _r: Rules) -> bool:
+    """What was scanned is, or was meant to be, the answer to an approval question."""
+    return i.approval is not None or bool(i.failure)
+
+
+def approval_problem(context: Context, i: Input) -> str:
+    """Return why a scanned answer does not approve the refund under way, empty if it does."""
+    if i.approval is None:
+        return i.failure
+    if context.question is None:
+        return "nothing"
+    return answer_problem(context.question, i.approval, operator_person=context.operator_person)
+
+
+def is_approved(context: Context, i: Input, _r: Rules) -> bool:
+    """The back office's answer is for this refund, this till, this start and this dialogue."""
+    return i.approval is not None and not approval_problem(context, i)
 
 
 def has_operators(_c: Context, i: Input, _r: Rules) -> bool:

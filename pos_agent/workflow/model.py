@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from pos_agent.domain.approval import ApprovalAnswer, ApprovalQuestion
 from pos_agent.domain.codes import Code
 from pos_agent.domain.config import PolicyConfig
 from pos_agent.domain.events import DeviceName, PinChecked
@@ -43,6 +44,11 @@ class RefundEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
     flags: tuple[str, ...] = ()
 
     @property
+    def currency(self) -> str:
+        """Return the currency of the sale."""
+        return "CNY" if self.sale is None else self.sale.currency
+
+    @property
     def refundable_minor(self) -> int | None:
         """Return what is left to refund; None if nothing is known."""
         return self.paid_minor if self.sale is None else self.sale.refundable_minor
@@ -61,6 +67,7 @@ class Context(msgspec.Struct, kw_only=True, omit_defaults=True):
         entry: The refund under way.
         pending: Reference of an ambiguous number: its keyed hash only.
         stack: States below overlays, the last one on top.
+        question: Asked of a person elsewhere (ADR 0024); its id is the request's, its nonce is spent by the commit.
         is_training: The training mode is on (`pos_agent.workflow.training`): nothing is kept or sent.
         offered: A draft that is offered at RESUME, and where it goes on.
     """
@@ -86,6 +93,7 @@ class Context(msgspec.Struct, kw_only=True, omit_defaults=True):
     browse: int = 0
     shown_id: str = ""
     is_lookup_shown: bool = False
+    question: ApprovalQuestion | None = None
     is_training: bool = False
     offered: RefundEntry | None = None
     offered_state: State = State.SALE
@@ -168,8 +176,22 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
     is_paper_low: bool = False
 
 
+class Fresh(msgspec.Struct, frozen=True, kw_only=True):
+    """Drawn outside for one approval question; as `pos_agent.domain.approval.ApprovalQuestion` says."""
+
+    refund_request_id: str
+    nonce: str
+    boot_id: str
+
+
 class Input(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One trigger's data. `key` is never logged: it may be a digit of a PIN."""
+    """One trigger's data. `key` is never logged: it may be a digit of a PIN.
+
+    Attributes:
+        fresh: With NEXT on SUPERVISOR.
+        approval: The code that was scanned is the back office's answer to some question.
+        failure: Why nothing was kept, or why a scanned answer cannot be read.
+    """
 
     facts: Facts
     key: str = ""
@@ -177,6 +199,8 @@ class Input(msgspec.Struct, kw_only=True, omit_defaults=True):
     hashed: OriginalReference | None = None
     answer: LookUpResult | None = None
     pin: PinChecked | None = None
+    fresh: Fresh | None = None
+    approval: ApprovalAnswer | None = None
     request_id: str = ""
     failure: str = ""
     draft: RefundEntry | None = None

@@ -7,21 +7,31 @@ from typing import Any
 
 import msgspec
 
+from pos_agent.domain.approval import ApprovalAnswer, ApprovalQuestion
 from pos_agent.domain.clock import Clock
 from pos_agent.domain.config import TerminalConfig
 from pos_agent.domain.events import CommitFailed, Event, RefundCommitted
 from pos_agent.domain.identifiers import REQUEST_ID_LENGTH, make_refund_request_id
 from pos_agent.domain.refund import RefundRequest, RefundState
 from pos_agent.domain.slip import SlipKind
-from pos_agent.errors import JournalError
+from pos_agent.errors import JournalError, RemoteProtocolError, SignatureError
 from pos_agent.journal.records import PrintJobRecord
 from pos_agent.journal.store import Journal
 from pos_agent.workflow import effects as fx
 from pos_agent.workflow.assemble import Origin, assemble
 from pos_agent.workflow.drafts import Moment, make_draft
 from pos_agent.workflow.machine import RefundMachine
-from pos_agent.workflow.model import RefundEntry
-from pos_agent.workflow.ports import IncidentPort, KeyedHashPort, LookUpPort, PinPort, RandomPort, SlipPort, SpoolerPort
+from pos_agent.workflow.model import Fresh
+from pos_agent.workflow.ports import (
+    ApprovalPort,
+    IncidentPort,
+    KeyedHashPort,
+    LookUpPort,
+    PinPort,
+    RandomPort,
+    SlipPort,
+    SpoolerPort,
+)
 from pos_agent.workflow.recorder import Recorder
 from pos_agent.workflow.situation import Situation
 from pos_agent.workflow.training import Training
@@ -42,6 +52,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     spooler: SpoolerPort
     random: RandomPort
     keyed_hash: KeyedHashPort
+    approvals: ApprovalPort
     incidents: IncidentPort | None = None
 
 
@@ -114,8 +125,8 @@ class Performer:
             case fx.CheckPin(operator_no, pin):
                 self.attempt_id += 1
                 self._ports.pins.check(self.attempt_id, operator_no, pin)
-            case fx.Commit(entry):
-                self._later(self._commit_request(self._assemble(entry)))
+            case fx.Commit():
+                self._later(self._commit_request(self._assemble(effect)))
             case fx.Refresh(number):
                 self._ports.lookup.refresh(number)
             case fx.OpenRequest(number, index):
@@ -147,16 +158,12 @@ class Performer:
                     self._later(self._journal.save_draft(draft))
             case fx.DropDraft(cause):
                 self._later(self._journal.drop_draft(cause))
-            case fx.PrintCopy(number):
-                self._later(self._print_copy(number))
+            case fx.PrintCopy() | fx.PrintQuestion() | fx.PrintPolicy() | fx.CloseShift():
+                self._later(self._print(effect))
             case fx.SaveIncident():
                 saved = self.save_incident("key")
                 self._machine.context.message = "incident.saved" if saved else "incident.failed"
                 self._machine.context.message_parameters = {"name": saved.split("-")[-1].partition(".")[0]}
-            case fx.PrintPolicy():
-                self._later(self._print_policy())
-            case fx.CloseShift():
-                self._later(self._close_shift())
             case fx.SignedIn():
                 self._operator_no = self._machine.context.operator_no
                 self._situation.count_recent(self._operator_no)
@@ -198,8 +205,8 @@ class Performer:
                 limit_minor = self._machine.rules.policy.operator_limit_minor
                 answer = training.look_up(self.lookup_id, reference, self._clock.now(), limit_minor)
                 self._later(self._put_now(answer))
-            case fx.Commit(entry):
-                request = training.keep(self._assemble(entry))
+            case fx.Commit():
+                request = training.keep(self._assemble(effect))
                 self._later(self._print_training_slips(request))
             case fx.SaveDraft() | fx.DropDraft() | fx.Refresh():
                 pass
@@ -222,15 +229,34 @@ class Performer:
             self._ports.lookup.cancel(self.lookup_id)
             self.lookup_id = ""
 
-    def _assemble(self, entry: RefundEntry) -> RefundRequest:
-        origin = Origin(
+    def fresh(self) -> Fresh:
+        """Return what an approval question needs that nobody can guess."""
+        return Fresh(
             refund_request_id=make_refund_request_id(self._ports.random.random_18()),
+            nonce=self._ports.random.token(),
+            boot_id=self._boot_id,
+        )
+
+    def read_answer(self, code: str) -> tuple[ApprovalAnswer | None, str]:
+        """Return the answer in a scanned code, or what is wrong with it; of the code only its length is logged."""
+        try:
+            return self._ports.approvals.read_answer(code), ""
+        except (SignatureError, RemoteProtocolError) as error:
+            problem = "forged" if isinstance(error, SignatureError) else "damaged"
+            _logger.warning("approval refused problem=%s length=%d", problem, len(code))
+            return None, problem
+
+    def _assemble(self, commit: fx.Commit) -> RefundRequest:
+        number = commit.refund_request_id or make_refund_request_id(self._ports.random.random_18())
+        origin = Origin(
+            refund_request_id=number,
             operator_no=self._machine.context.operator_no,
             created_at=self._clock.now(),
             is_clock_trusted=self._clock.is_trusted(),
             boot_id=self._boot_id,
+            approval=commit.approval,
         )
-        return assemble(entry, origin, self._terminal, self._policy_version)
+        return assemble(commit.entry, origin, self._terminal, self._policy_version)
 
     async def _commit_request(self, request: RefundRequest) -> None:
         """Commit; the answer is an event, so that a slow fsync freezes neither keypad nor display (D1)."""
@@ -275,6 +301,17 @@ class Performer:
         found = await self._journal.refunds_by_tail(digits)
         await self._situation.open(found[0] if found else None)
 
+    async def _print(self, effect: fx.PrintCopy | fx.PrintQuestion | fx.PrintPolicy | fx.CloseShift) -> None:
+        match effect:
+            case fx.PrintCopy(number):
+                await self._print_copy(number)
+            case fx.PrintQuestion(question):
+                await self._print_question(question)
+            case fx.PrintPolicy():
+                await self._journal.add_print_job(self._ports.slips.policy_slip())
+            case fx.CloseShift():
+                await self._journal.close_shift(self._operator_no, self._ports.slips.shift_slip)
+
     async def _print_copy(self, refund_request_id: str) -> None:
         original = _to_copy(await self._journal.slips(refund_request_id))
         if original is None:
@@ -282,11 +319,13 @@ class Performer:
         copy_no = await self._journal.next_copy_no(refund_request_id, original.kind)
         await self._journal.add_print_job(self._ports.slips.copy(original.document, copy_no))
 
-    async def _print_policy(self) -> None:
-        await self._journal.add_print_job(self._ports.slips.policy_slip())
-
-    async def _close_shift(self) -> None:
-        await self._journal.close_shift(self._operator_no, self._ports.slips.shift_slip)
+    async def _print_question(self, question: ApprovalQuestion) -> None:
+        slip = self._ports.slips.approval_slip(
+            question, self._ports.approvals.question_code(question), self._clock.now()
+        )
+        await self._journal.add_print_job(slip)
+        asked = {"refund_request_id": question.refund_request_id, "amount_minor": str(question.amount_minor)}
+        await self._audit("approval.asked", asked)
 
     async def _audit(self, event: str, data: dict[str, str]) -> None:
         await self._journal.audit(event, self._operator_no, data)

@@ -4,8 +4,10 @@ The journal is below and called directly. Everything here answers through the in
 once.
 """
 
+from datetime import datetime
 from typing import Protocol
 
+from pos_agent.domain.approval import ApprovalAnswer, ApprovalQuestion
 from pos_agent.domain.refund import OriginalReference, RefundRequest
 from pos_agent.domain.screen import Screen
 from pos_agent.domain.shift import ShiftFacts
@@ -61,6 +63,24 @@ class SlipPort(Protocol):
     def shift_slip(self, facts: ShiftFacts) -> SlipDocument:
         """Return the slip of a closed shift."""
 
+    def approval_slip(self, question: ApprovalQuestion, code: str, at: datetime) -> SlipDocument:
+        """Return the slip with the QR code of an approval question."""
+
+
+class ApprovalPort(Protocol):
+    """The codes of approval questions and answers: `pos_agent.app.identity`, which has the keys."""
+
+    def question_code(self, question: ApprovalQuestion) -> str:
+        """Sign a question; raises LocalProtocolError if it fits no QR code."""
+
+    def read_answer(self, code: str) -> ApprovalAnswer:
+        """Verify an answer.
+
+        Raises:
+            RemoteProtocolError: Damaged.
+            SignatureError: Not the back office's.
+        """
+
 
 class SpoolerPort(Protocol):
     """What the workflow may say to the spooler."""
@@ -76,7 +96,7 @@ class RandomPort(Protocol):
         """Return 0 … 10**18-1 from a cryptographic source."""
 
     def token(self) -> str:
-        """Return a short random token, for look-up ids."""
+        """Return 64 random bits in hex, for look-up ids and nonces."""
 
 
 class IncidentPort(Protocol):

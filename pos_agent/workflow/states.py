@@ -36,6 +36,7 @@ class State(Enum):
     NOTE = "NOTE"
     CONFIRM = "CONFIRM"
     SUPERVISOR = "SUPERVISOR"
+    APPROVAL = "APPROVAL"
     SAVING = "SAVING"
     NOT_SAVED = "NOT_SAVED"
     RESULT = "RESULT"
@@ -132,6 +133,8 @@ TIMEOUTS_S: Final[dict[State, float]] = {
     State.NOTE: 120.0,
     State.CONFIRM: 60.0,
     State.SUPERVISOR: 60.0,
+    # The slip goes to a person elsewhere and the answer comes back by telephone (ADR 0024).
+    State.APPROVAL: 600.0,
     State.NOT_SAVED: 120.0,
     State.RESULT: 10.0,
     State.FIND: 60.0,
@@ -171,3 +174,12 @@ RESUME_POINTS: Final[dict[State, State]] = {
 }
 #: A draft older than this is discarded.
 DRAFT_AGE_S: Final = 600.0
+
+#: States that show journal facts.
+LIVE: Final = frozenset(
+    {State.MENU, State.RESULT, State.STATUS, State.LAST, State.WITHDRAW, State.ANSWER, State.ANSWER_DIGITS, State.QUEUE}
+)
+#: States whose scanner waits for the answer to an approval question; every other code is dropped there.
+AWAITS_ANSWER: Final = frozenset({State.SUPERVISOR, State.APPROVAL})
+#: States in which result slips may print.
+RESULTS_PRINT: Final = frozenset({State.MENU, State.LOGIN, State.NO_OPERATORS, State.SAFE})

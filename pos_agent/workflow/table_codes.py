@@ -21,6 +21,7 @@ def code_rows(state: S, trigger: T) -> list[Row]:
         go(state, trigger, S.STATUS, do.open_scanned, when=on.code_is(kinds.OWN_SLIP)),
         stay(state, trigger, do.say_storage, when=on.both(on.lacks_storage, on.is_sale_code)),
         go(state, trigger, S.LOOKUP, do.look_up, when=on.is_sale_code),
+        stay(state, trigger, do.say("approval.nothing"), when=on.code_is(kinds.APPROVAL)),
         go(state, trigger, S.PAY_CODE, do.note_code, when=on.code_is(kinds.PAY_CODE)),
         go(state, trigger, S.COLLECT_CODE, do.note_code, when=on.code_is(kinds.COLLECT_CODE)),
         go(state, trigger, S.AMBIGUOUS, do.ask_ambiguous, when=on.code_is(kinds.AMBIGUOUS)),

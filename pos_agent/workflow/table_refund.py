@@ -2,7 +2,7 @@
 
 from pos_agent.workflow import actions as do
 from pos_agent.workflow import guards as on
-from pos_agent.workflow.rows import NO_MEANING, STALE, Next, Row, functions, go, ignore, redraw, stay
+from pos_agent.workflow.rows import FINISH_FIRST, NO_MEANING, STALE, Next, Row, functions, go, ignore, redraw, stay
 from pos_agent.workflow.states import State as S  # noqa: N817 - a table is read by its columns
 from pos_agent.workflow.states import Trigger as T  # noqa: N817
 from pos_agent.workflow.table_codes import ANSWERS, no_scan, scanning_rows
@@ -161,12 +161,40 @@ def _supervisor() -> list[Row]:
         go(state, T.CLEAR, S.CONFIRM, do.clear_field),
         go(state, T.CANCEL, S.ABANDON, do.in_order(do.clear_field, do.push(state))),
         go(state, T.TIMEOUT, S.MENU, do.in_order(do.clear_field, do.abandon)),
-        *no_scan(state),
+        stay(state, T.NEXT, do.say("approval.training"), when=on.is_training),
+        go(state, T.NEXT, S.APPROVAL, do.ask_approval),
+        *_answers(state, "scan.finish_first"),
         *redraw(state),
         stay(state, T.F4, do.toggle_locale),
         *ignore(state, (T.FN, T.F1, T.F2, T.F3), "a PIN is being typed"),
-        *ignore(state, (T.DOT, T.NEXT), NO_MEANING),
+        *ignore(state, (T.DOT,), NO_MEANING),
         *ignore(state, waiting, STALE),
+    ]
+
+
+def _answers(state: S, otherwise: str) -> list[Row]:
+    """Return what a scan does where an approval is awaited: the one answer counts, any other code is dropped."""
+    return [
+        go(state, T.SCAN, S.SAVING, do.commit, when=on.is_approved),
+        stay(state, T.SCAN, do.refuse_answer, when=on.is_answer),
+        stay(state, T.SCAN, do.say(otherwise)),
+        *ignore(state, (T.MISREAD, T.CODE), FINISH_FIRST),
+    ]
+
+
+def _approval() -> list[Row]:
+    state = S.APPROVAL
+    return [
+        stay(state, T.ENTER, do.print_question),
+        *[go(state, trigger, S.SUPERVISOR) for trigger in (T.NEXT, T.CLEAR)],
+        go(state, T.CANCEL, S.ABANDON, do.push(state)),
+        go(state, T.TIMEOUT, S.MENU, do.abandon),
+        *_answers(state, "approval.no_answer"),
+        stay(state, T.DIGIT, do.beep),
+        *redraw(state),
+        *functions(state),
+        *ignore(state, (T.DOT,), NO_MEANING),
+        *ignore(state, ANSWERS, STALE),
     ]
 
 
@@ -238,6 +266,7 @@ def rows() -> list[Row]:
         *_note(),
         *_confirm(),
         *_supervisor(),
+        *_approval(),
         *_saving(),
         *_not_saved(),
         *_result(),

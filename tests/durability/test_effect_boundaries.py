@@ -26,6 +26,7 @@ JOURNALLED = {
     fx.AnswerQuestion,
     fx.PrintCopy,
     fx.PrintPolicy,
+    fx.PrintQuestion,
     fx.CloseShift,
     fx.SignedIn,
     fx.SignedOut,
@@ -127,6 +128,9 @@ async def whole_day(till: Till, journal: Journal) -> None:
         await reach(till, "POLICY", "FN", "6", "3")
         await reach(till, "SHIFT", "CLEAR", "FN", "8")
         await reach(till, "MENU", "ENTER")
+        await reach(till, "SUPERVISOR", "scan", "ENTER", "0", "0", "6", "ENTER")
+        await reach(till, "APPROVAL", "NEXT")
+        await reach(till, "MENU", "CANCEL", "ENTER")
         await reach(till, "MENU", "FN", "0")
         await reach(till, "LOGIN", "FN", "7")
 

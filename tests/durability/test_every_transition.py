@@ -27,6 +27,7 @@ UNREACHED = {
     ("REASON", "digit", "is_reason_with_phrase"),  # R99 stands on the second page
     ("CONFIRM", "enter", "is_denied"),  # an amount that is denied does not come to CONFIRM
     ("ANSWER_DIGITS", "enter", "is_typed_pay_code"),  # eighteen digits; tests/unit/workflow walks there
+    ("SUPERVISOR", "next", "is_training"),  # tests/unit/workflow walks there
 }
 _KEPT = (RefundState.REVIEWING, RefundState.NEED_INFO)
 

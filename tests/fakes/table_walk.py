@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from pos_agent.domain.approval import ApprovalAnswer
 from pos_agent.domain.codes import Code, CodeKind
 from pos_agent.domain.config import PolicyConfig
 from pos_agent.domain.events import PinChecked
@@ -29,7 +30,7 @@ from pos_agent.domain.refund import (
 from pos_agent.domain.sale import LookUpOutcome, LookUpResult
 from pos_agent.journal.records import RefundRecord
 from pos_agent.workflow.guards import typed_amount
-from pos_agent.workflow.model import Context, Facts, Input, RefundEntry, Rules
+from pos_agent.workflow.model import Context, Facts, Fresh, Input, RefundEntry, Rules
 from pos_agent.workflow.rows import Next, Row
 from pos_agent.workflow.states import State, Trigger
 from pos_agent.workflow.table import TABLE, rows_of
@@ -37,10 +38,21 @@ from tests.unit.workflow.rig import PHRASES, REASONS, WECHAT_ORDER, sale
 
 NOW = datetime(2026, 11, 23, 14, 5, tzinfo=UTC)
 POLICY = PolicyConfig(retype_from_minor=50_000)
-RULES = Rules(policy=POLICY, reasons=REASONS, phrases=PHRASES)
+RULES = Rules(policy=POLICY, reasons=REASONS, phrases=PHRASES, terminal_id="t-1")
 ORDER = OriginalReference(ReferenceKind.MERCHANT_ORDER_NO, WECHAT_ORDER)
 HASHED = OriginalReference(ReferenceKind.ORDER_NO_HASH, "ab" * 32)
 OWN_SLIP = "9834567800000000000199"
+#: The answer to a question about the whole of the largest sale.
+APPROVAL = ApprovalAnswer(
+    terminal_id=RULES.terminal_id,
+    boot_id="boot1",
+    refund_request_id=OWN_SLIP,
+    nonce="0123456789abcdef",
+    amount_minor=60_000,
+    currency="CNY",
+    sale="s1",
+    person_id="wang",
+)
 #: Digits that are worth trying where something is typed; on the other screens each is a choice of its own.
 _TYPED = {
     State.LOGIN: "01",
@@ -63,7 +75,7 @@ _LENGTHS = {
     State.OTHER_REASON: 1,
 }
 #: The search ends when so many places in a row led to no new row.
-_BARREN = 600
+_BARREN = 900
 #: States whose guards ask about a request.
 _OF_RECORD = frozenset({State.MENU, State.FIND, State.STATUS, State.LAST, State.WITHDRAW, State.ANSWER, State.RESULT})
 
@@ -113,7 +125,8 @@ def _codes() -> list[dict[str, Any]]:
 
 _DATA: dict[Trigger, list[dict[str, Any]]] = {
     Trigger.DOT: [{"key": "."}],
-    Trigger.SCAN: [{}, {"key": "01"}, *_codes()],
+    Trigger.NEXT: [{"fresh": Fresh(refund_request_id=OWN_SLIP, nonce="0123456789abcdef", boot_id="boot1")}],
+    Trigger.SCAN: [{}, {"key": "01"}, *_codes(), {"failure": "forged"}, {"approval": APPROVAL}],
     Trigger.CODE: [{**one, "key": "typed"} for one in _codes()],
     Trigger.LOOKUP_DONE: [
         {"answer": found()},
@@ -268,7 +281,8 @@ def _signature(state: State, context: Context) -> tuple[Any, ...]:
         state,
         context.stack[-2:],
         (context.operator_no, context.auth_no, bool(context.pin), context.is_checking),
-        context.is_training and state in (State.MENU, State.FUNCTION),
+        context.is_training and state in (State.MENU, State.FUNCTION, State.SUPERVISOR),
+        context.question is not None and context.question.amount_minor,
         min(len(context.typed), _LENGTHS.get(state, 1)),
         context.typed if is_short else "",
         typed_amount(context),

@@ -4,12 +4,17 @@ import asyncio
 import hashlib
 from datetime import UTC, datetime
 
+import msgspec
+
+from pos_agent.domain.approval import ApprovalAnswer, ApprovalQuestion
+from pos_agent.domain.codes import APPROVAL_PREFIX
 from pos_agent.domain.events import Event, LookUpAnswered, PinChecked
 from pos_agent.domain.refund import OriginalReference, RefundRequest
 from pos_agent.domain.sale import LookUpOutcome, LookUpResult, Sale
 from pos_agent.domain.screen import Screen
 from pos_agent.domain.shift import ShiftFacts
 from pos_agent.domain.slip import SlipDocument, SlipKind, Text
+from pos_agent.errors import RemoteProtocolError, SignatureError
 
 
 class FakeClock:
@@ -132,6 +137,25 @@ class FakeSlips:
 
     def shift_slip(self, facts: ShiftFacts) -> SlipDocument:
         return SlipDocument(kind=SlipKind.SHIFT, blocks=(Text(facts.audit_head),))
+
+    def approval_slip(self, question: ApprovalQuestion, code: str, at: datetime) -> SlipDocument:
+        return SlipDocument(kind=SlipKind.APPROVAL, blocks=(Text(code),))
+
+
+class FakeApprovals:
+    """Codes without signatures: the JSON of question and answer; ``forged`` and ``damaged`` are refused."""
+
+    def question_code(self, question: ApprovalQuestion) -> str:
+        return "PQ1." + msgspec.json.encode(question).decode()
+
+    def read_answer(self, code: str) -> ApprovalAnswer:
+        text = code.removeprefix(APPROVAL_PREFIX)
+        if text == "forged":
+            raise SignatureError(text)
+        try:
+            return msgspec.json.decode(text, type=ApprovalAnswer)
+        except msgspec.DecodeError as error:
+            raise RemoteProtocolError("damaged") from error
 
 
 class FakeSpooler:

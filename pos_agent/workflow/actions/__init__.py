@@ -1,5 +1,6 @@
 """What a row of the table does: changes the context and returns effects. Pure; called by the machine alone."""
 
+from pos_agent.workflow.actions.approval import ask_approval, print_question, refuse_answer
 from pos_agent.workflow.actions.entry import (
     ask_supervisor,
     commit,
@@ -85,6 +86,7 @@ __all__ = [
     "answer_digits",
     "answer_phrase",
     "ask_ambiguous",
+    "ask_approval",
     "ask_supervisor",
     "beep",
     "check_pin",
@@ -114,8 +116,10 @@ __all__ = [
     "open_scanned",
     "pop",
     "print_policy",
+    "print_question",
     "push",
     "refuse_amount",
+    "refuse_answer",
     "refuse_confirm",
     "refuse_partial_only",
     "refuse_pay_code",

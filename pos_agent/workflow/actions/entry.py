@@ -1,7 +1,7 @@
 """What rows do with amount, reason and CONFIRM. Pure; called by the machine alone."""
 
 from pos_agent.domain.money import parse_yuan
-from pos_agent.domain.refund import Entry, RefundType
+from pos_agent.domain.refund import Entry, RefundType, RemoteApproval
 from pos_agent.workflow import effects as fx
 from pos_agent.workflow.actions.fields import clear_field, forget, say
 from pos_agent.workflow.guards import chosen_reason, verdict
@@ -68,15 +68,19 @@ def refuse_confirm(context: Context, i: Input, r: Rules) -> list[fx.Effect]:
 
 
 def ask_supervisor(context: Context, i: Input, r: Rules) -> list[fx.Effect]:
-    """Ask for a supervisor's PIN and say why."""
+    """Ask for a supervisor's PIN and say why; what was asked of somebody elsewhere before was another CONFIRM."""
     clear_field(context, i, r)
+    context.question = None
     answer = verdict(context, i, r)
     context.refusal, context.refusal_parameters = answer.code, dict(answer.parameters)
     return []
 
 
 def commit(context: Context, i: Input, r: Rules) -> list[fx.Effect]:
-    """Make the request durable; with a PIN_CHECKED input its supervisor is kept."""
+    """Make the request durable, with who allowed it: a supervisor's PIN, or the answer to the question.
+
+    The question is spent here, whoever allowed it: the request takes its id (D5, ADR 0024).
+    """
     entry = context.entry
     assert entry is not None
     flags = set(verdict(context, i, r).flags)
@@ -86,7 +90,9 @@ def commit(context: Context, i: Input, r: Rules) -> list[fx.Effect]:
     if i.pin is not None:
         entry.supervisor_no = i.pin.operator_no
     clear_field(context, i, r)
-    return [fx.Commit(entry)]
+    question, context.question = context.question, None
+    approval = None if i.approval is None else RemoteApproval(i.approval.person_id, i.approval.nonce)
+    return [fx.Commit(entry, "" if question is None else question.refund_request_id, approval)]
 
 
 def show_result(context: Context, i: Input, r: Rules) -> list[fx.Effect]:

@@ -154,6 +154,7 @@ def forget(context: Context, _i: Input, _r: Rules) -> list[fx.Effect]:
     """Forget the refund under way."""
     context.entry, context.code, context.pending, context.typed = None, None, None, ""
     context.refusal, context.refusal_parameters, context.page, context.shown_id = "", {}, 0, ""
+    context.question = None
     return []
 
 

@@ -175,6 +175,13 @@ def _no_lookup(scene: Scene) -> Values:
     }
 
 
+def _approval(scene: Scene) -> Values:
+    cause = scene.facts.devices.get(DeviceName.PRINTER, "")
+    if not cause:
+        return {"slip": scene.say("approval.printing")}
+    return {"slip": scene.say("approval.no_slip", cause=values.device_text(scene, cause))}
+
+
 def _resume(scene: Scene) -> Values:
     point = RESUME_POINTS.get(scene.context.offered_state, State.SALE)
     found = {"step": scene.say(f"step.{point.value.lower()}")}
@@ -194,6 +201,7 @@ _EXTRA: Mapping[str, Callable[[Scene], Values]] = {
     "safe": lambda scene: {"sentence": values.code_text(scene, scene.facts.safe_code)},
     "login": values.credential_values,
     "supervisor": lambda scene: {**values.credential_values(scene), **values.limit_values(scene)},
+    "approval": _approval,
     "menu": _menu,
     "lookup": _lookup,
     "no_lookup": _no_lookup,

@@ -16,6 +16,7 @@ _BY_STATE = {
     State.REASON: "customer.sale",
     State.CONFIRM: "customer.confirm",
     State.SUPERVISOR: "customer.confirm",
+    State.APPROVAL: "customer.confirm",
     State.RESULT: "customer.saved",
 }
 

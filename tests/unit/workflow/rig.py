@@ -19,6 +19,7 @@ from pos_agent.workflow.controller import Controller
 from pos_agent.workflow.performer import Ports
 from tests.fakes.workflow_journal import FakeWorkflowJournal
 from tests.fakes.workflow_ports import (
+    FakeApprovals,
     FakeClock,
     FakeKeyedHash,
     FakeLookUp,
@@ -116,6 +117,7 @@ class Till:
             spooler=self.spooler,
             random=FakeRandom(),
             keyed_hash=FakeKeyedHash(),
+            approvals=FakeApprovals(),
             incidents=self.incidents,
         )
         return Controller(

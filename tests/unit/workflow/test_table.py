@@ -104,8 +104,13 @@ def test_table_money_is_committed_only_on_the_way_to_saving() -> None:
     assert {(row.state, row.next) for row in committing} == {
         (State.CONFIRM, State.SAVING),
         (State.SUPERVISOR, State.SAVING),
+        (State.APPROVAL, State.SAVING),
     }
-    assert {row.state for row in TABLE if row.next is State.SAVING} == {State.CONFIRM, State.SUPERVISOR}
+    assert {row.state for row in TABLE if row.next is State.SAVING} == {
+        State.CONFIRM,
+        State.SUPERVISOR,
+        State.APPROVAL,
+    }
 
 
 def _names(row: Row) -> set[str]:
