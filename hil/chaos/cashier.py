@@ -6,6 +6,7 @@ import re
 import time
 from typing import Any, Final
 
+from hil.chaos import wires
 from hil.chaos.history import History
 from hil.chaos.sightings import read_screen
 from hil.chaos.till import Till
@@ -123,7 +124,7 @@ class Cashier:
 
     async def _scan(self, code: str, what: str) -> None:
         self._history.add("scan", till=self._till.name, what=what)
-        await self._till.devices.scanner.send(code.encode())
+        await wires.scan(self._till, self._history, code)
         await self._wait_other(1.0)
 
     # What is done on each screen

@@ -16,6 +16,7 @@ from hil.chaos import rules_cards, rules_doubled, rules_lost, rules_untrue
 from hil.chaos.case import Case
 from hil.chaos.history import HISTORY, LEDGER, Event, read_lines
 from hil.chaos.leaks import find_secrets
+from hil.chaos.tally import tally
 from hil.chaos.verdict import Report, Violation
 
 SECRETS: Final = "secrets.json"
@@ -34,6 +35,7 @@ def check(history: Iterable[Event], ledger: Iterable[Event]) -> Report:
         moved=len(case.movements),
         slips=len(case.by_kind["slip"]),
         screens=len(case.by_kind["screen"]),
+        wires=tally(case.by_kind["frame"], case.by_kind["reopened"], case.by_kind["slip"]),
         unsettled=next((event["why"] for event in case.by_kind["unsettled"]), ""),
     )
     for rule in RULES:

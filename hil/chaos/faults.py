@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from hil.chaos import wires
 from hil.chaos.restores import Restorer
 from hil.chaos.schedule import Step, schedule
 from hil.chaos.spy import ATTACKS, Spy
@@ -172,11 +173,11 @@ class Breaker:
         self._world.history.add("attack", attack=kind, messages=count)
 
     async def _plug(self, step: Step) -> None:
-        devices = self._world.tills[step.target % 2].devices
+        till = self._world.tills[step.target % 2]
         name = step.fault.partition("_")[0]
-        devices.unplug(name)
+        till.devices.unplug(name)
         await asyncio.sleep(step.hold_s)
-        devices.plug(name)
+        await wires.plug(till, self._world.history, name)
 
     async def _scanner(self, step: Step) -> None:
         devices = self._world.tills[step.target % 2].devices

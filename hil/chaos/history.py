@@ -3,8 +3,8 @@
 Kinds: ``sale`` ``screen`` ``slip`` ``key`` ``scan`` ``confirm`` ``read`` and ``row`` (the back office's list) ``asked``
 and ``decision`` ``kill`` ``fault`` ``clock`` ``attack`` ``wire`` (what the spy heard) ``leak`` ``quiet`` ``settled``
 ``unsettled`` ``final_row`` ``end``; ``backup`` and ``restore`` of the back office; ``old_card``, ``rescue``, ``clone``,
-``clone_end``, ``alarm`` and ``cleared`` of a till; ``bill``, how the acquirer's differs from the record at the end.
-The acquirer's own ledger lies beside it.
+``clone_end``, ``alarm`` and ``cleared`` of a till; ``frame`` and ``reopened`` of its cables; ``bill``, how the
+acquirer's differs from the record at the end. The acquirer's own ledger lies beside it.
 """
 
 import threading

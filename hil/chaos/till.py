@@ -83,7 +83,9 @@ class Till:
 
     def _note_slip(self, slip: Slip) -> None:
         codes = [code.data for code in slip.codes]
-        self._history.add("slip", till=self.name, lines=list(slip.lines), codes=codes, cut=slip.cut)
+        self._history.add(
+            "slip", till=self.name, lines=list(slip.lines), codes=codes, cut=slip.cut, stray=len(slip.unknown)
+        )
 
     def lines(self) -> list[str]:
         """Return what the operator sees."""

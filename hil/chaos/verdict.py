@@ -2,6 +2,8 @@
 
 import msgspec
 
+from hil.chaos.tally import Tally
+
 
 class Violation(msgspec.Struct, frozen=True):
     """One broken promise. `kind` is lost, doubled, untrue or leaked."""
@@ -23,6 +25,7 @@ class Report(msgspec.Struct, kw_only=True):
     slips: int = 0
     screens: int = 0
     unsettled: str = ""
+    wires: Tally = Tally()
     violations: list[Violation] = []
 
     def count(self, kind: str) -> int:
@@ -35,8 +38,10 @@ class Report(msgspec.Struct, kw_only=True):
         return not self.violations and self.refunds > 0
 
     def summary(self) -> str:
-        """Return one line."""
+        """Return a line of promises and two of cables."""
         bad = " ".join(f"{kind}={self.count(kind)}" for kind in ("lost", "doubled", "untrue", "leaked"))
         seen = f"refunds={self.refunds} moved={self.moved} slips={self.slips} screens={self.screens}"
         late = f"\n  not settled in time: {self.unsettled}" if self.unsettled else ""
-        return f"kills={self.kills} faults={self.faults} attacks={self.attacks} {seen} {bad}{late}"
+        return (
+            f"kills={self.kills} faults={self.faults} attacks={self.attacks} {seen} {bad}{late}\n{self.wires.summary()}"
+        )
