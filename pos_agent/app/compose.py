@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,7 +18,6 @@ from pos_agent.app import safe
 from pos_agent.app.clock import SystemClock
 from pos_agent.app.housekeeping import Housekeeping
 from pos_agent.app.identity import (
-    ApprovalCodes,
     KeyedHash,
     SystemRandom,
     load_back_office_keys,
@@ -27,9 +26,10 @@ from pos_agent.app.identity import (
 )
 from pos_agent.app.inbox import Inbox
 from pos_agent.app.incidents import IncidentFolder
-from pos_agent.app.inert import NoApprovals, NoDisplay, NoLookUp, NoPins, NoSpooler
+from pos_agent.app.inert import NoDisplay, NoLookUp, NoPins, NoSpooler
 from pos_agent.app.pins import PinWorker
 from pos_agent.control.server import ControlServer
+from pos_agent.devices.interfaces import EventSink
 from pos_agent.devices.supervisor import DeviceSupervisor
 from pos_agent.domain.config import Config, DevicesConfig, DisplayConfig
 from pos_agent.domain.reasons import Phrase, Reason
@@ -46,6 +46,9 @@ from pos_agent.sync.keys import SyncKeys
 from pos_agent.sync.service import SyncService
 from pos_agent.workflow.controller import Controller
 from pos_agent.workflow.performer import Ports
+
+if TYPE_CHECKING:
+    from pos_agent.app.fleet import FleetRoom
 
 log = logging.getLogger(__name__)
 Work = Coroutine[Any, Any, None]
@@ -90,7 +93,14 @@ class _Data(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def compose(
-    config: Config, data: DataFinder, *, clock: SystemClock, boot_id: str, safe_code: str, stack: AsyncExitStack
+    config: Config,
+    data: DataFinder,
+    *,
+    clock: SystemClock,
+    boot_id: str,
+    safe_code: str,
+    stack: AsyncExitStack,
+    fleet: "FleetRoom | None" = None,
 ) -> Till:
     """Build and join all rooms; what must be closed is pushed on `stack`.
 
@@ -104,7 +114,7 @@ async def compose(
     journal, journal_code = await _open_journal(config, clock=clock, boot_id=boot_id)
     if journal is not None:
         stack.push_async_callback(journal.close)
-    devices, device_code = _devices(config, data, inbox)
+    devices, device_code = _devices(config, data, inbox.put if fleet is None else fleet.tap(inbox.put))
     keys, keyed_hash, identity_code = _identity(config)
     if journal is not None and keys is not None and config.printing.rescue_code:
         journal.finish_slips = RescueCodes(kid=keys.device_key_id, key=keys.device_key)
@@ -117,7 +127,7 @@ async def compose(
     runners: list[tuple[str, Callable[[], Work]]] = [("devices", supervisor.run)]
     sync = None
     if journal is not None and keys is not None:
-        sync = _sync(config, journal, keys, slips, inbox, clock=clock, boot_id=boot_id)
+        sync = _sync(config, journal, keys, slips, inbox, clock=clock, boot_id=boot_id, fleet=fleet)
         runners.append(("sync", sync.run))
     spooler = None
     if journal is not None and not code:
@@ -136,7 +146,6 @@ async def compose(
             spooler=spooler or NoSpooler(),
             random=SystemRandom(),
             keyed_hash=keyed_hash,
-            approvals=NoApprovals() if keys is None else ApprovalCodes(keys),
             incidents=IncidentFolder(Path(config.terminal.data_dir) / "incidents"),
         ),
         operator_display=devices.operator_display or _no_display(),
@@ -161,6 +170,9 @@ async def compose(
             sign=_signer(keys),
         )
         runners.append(("housekeeping", upkeep.run))
+    if fleet is not None:
+        fleet.attach(supervisor, controller, spooler=spooler, journal=journal, sync=sync, safe_code=code)
+        runners.append(("fleet", fleet.service.run))
     till = Till(
         terminal_id=config.terminal.terminal_id,
         controller=controller,
@@ -193,13 +205,13 @@ def _signer(keys: SyncKeys | None) -> Callable[[bytes], str] | None:
     return None if keys is None else lambda statement: b64encode(keys.device_key.sign(statement)).decode()
 
 
-def _devices(config: Config, data: DataFinder, inbox: Inbox) -> tuple[DeviceSet, str]:
+def _devices(config: Config, data: DataFinder, put: EventSink) -> tuple[DeviceSet, str]:
     """Build the devices; if one cannot be, the screen and the keypad alone."""
     allow = not config.terminal.production
     try:
         devices = build_devices(
             config.devices,
-            sink=inbox.put,
+            sink=put,
             find_data=data.find,
             allow_backend_override=allow,
             state_dir=Path(config.terminal.data_dir),
@@ -207,22 +219,22 @@ def _devices(config: Config, data: DataFinder, inbox: Inbox) -> tuple[DeviceSet,
         return devices, ""
     except ConfigError as error:
         log.critical("devices code=%s %s", error.code, error)
-        return _screen_and_keypad(config.devices, data, inbox), safe.BAD_CONFIG
+        return _screen_and_keypad(config.devices, data, put), safe.BAD_CONFIG
 
 
-def _screen_and_keypad(devices: DevicesConfig, data: DataFinder, inbox: Inbox) -> DeviceSet:
+def _screen_and_keypad(devices: DevicesConfig, data: DataFinder, put: EventSink) -> DeviceSet:
     """Build each by itself; one that cannot be built leaves the others, and a screen there is always (D18)."""
     roles = ("keypad", "operator_display", "customer_display")
     built: dict[str, Any] = {}
     for role in roles:
         alone = msgspec.structs.replace(DevicesConfig(), **{role: getattr(devices, role)})
         try:
-            built[role] = getattr(build_devices(alone, sink=inbox.put, find_data=data.find), role)
+            built[role] = getattr(build_devices(alone, sink=put, find_data=data.find), role)
         except ConfigError as error:
             log.critical("devices role=%s code=%s %s", role, error.code, error)
     if "operator_display" not in built:
         console = msgspec.structs.replace(DevicesConfig(), operator_display=_CONSOLE)
-        built["operator_display"] = build_devices(console, sink=inbox.put, find_data=data.find).operator_display
+        built["operator_display"] = build_devices(console, sink=put, find_data=data.find).operator_display
     return DeviceSet(**built)
 
 
@@ -259,6 +271,7 @@ def _sync(
     *,
     clock: SystemClock,
     boot_id: str,
+    fleet: "FleetRoom | None",
 ) -> SyncService:
     settings = MqttSettings.from_broker(config.broker, client_id=config.terminal.terminal_id)
     return SyncService(
@@ -272,6 +285,7 @@ def _sync(
         result_slips=slips.result_slips,
         version=__version__,
         on_signed_time=clock.note_signed_time,
+        configuration=None if fleet is None else fleet.service,
     )
 
 

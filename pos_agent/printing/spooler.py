@@ -100,6 +100,12 @@ class Spooler:
         self._started_at = clock.now()
         self._started_s = clock.monotonic_s()
         self._paused_job: int | None = None
+        self._is_printing = False
+
+    @property
+    def is_printing(self) -> bool:
+        """Return whether bytes of a slip may be on their way to the printer now."""
+        return self._is_printing
 
     def allow_results(self, is_allowed: bool) -> None:
         """Let result and reject slips print, or hold them back from now on; a slip under way is finished."""
@@ -129,13 +135,17 @@ class Spooler:
         if data is None or not await self._await_ready(job, printer):
             return
         await self._record_start(job, data, printer.profile_id)
+        self._is_printing = True
         try:
             report = await printer.print_job(data, on_paused=self._pauser(job))
         except DeviceError as error:
             await self._journal.record_job_not_started(job.job_id)
             self._pause(job, error.code)
+            self._is_printing = False
             await asyncio.sleep(REFUSED_PAUSE_S)
             return
+        finally:
+            self._is_printing = False
         await self._close(job, report)
 
     async def _record_start(self, job: PrintJobRecord, data: bytes, profile_id: str) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from pos_agent.devices.interfaces import EventSink
 from pos_agent.domain.clock import Clock
@@ -14,7 +14,7 @@ from pos_agent.errors import BrokerError
 from pos_agent.journal.store import Journal
 from pos_agent.mqtt.connection import MqttConnection, Session
 from pos_agent.mqtt.messages import InboundMessage, LinkState, Subscription
-from pos_agent.protocol.topics import BACK_OFFICE_STATE, DOWN_FILTER, terminal_topic
+from pos_agent.protocol.topics import BACK_OFFICE_STATE, DOWN_FILTER, Leaf, terminal_topic
 from pos_agent.sync._link import LinkView
 from pos_agent.sync._sender import Sender
 from pos_agent.sync.downlink import Downlink, ResultSlips
@@ -25,6 +25,16 @@ from pos_agent.sync.uplink import Uplink
 
 _log = logging.getLogger(__name__)
 _GOODBYE_S: Final = 1.0
+
+
+class ConfigurationPort(Protocol):
+    """Takes desired configuration; `pos_agent.fleet` behind it."""
+
+    def take(self, message: InboundMessage) -> None:
+        """Take a message of ``cfg/desired`` and acknowledge it once it is dealt with; never blocks."""
+
+    def connected(self) -> None:
+        """The broker is there (again)."""
 
 
 class SyncService:
@@ -47,6 +57,7 @@ class SyncService:
         result_slips: ResultSlips,
         version: str,
         on_signed_time: Callable[[datetime], None] | None = None,
+        configuration: ConfigurationPort | None = None,
     ) -> None:
         terminal_id = config.terminal.terminal_id
         self._journal = journal
@@ -54,7 +65,9 @@ class SyncService:
         self._version = version
         self._group: asyncio.TaskGroup | None = None
         self._link = LinkView(sink)
-        sender = Sender(connection, keys, terminal_id)
+        self._configuration = configuration
+        self._desired_topic = terminal_topic(terminal_id, Leaf.CFG_DESIRED)
+        sender = self._sender = Sender(connection, keys, terminal_id)
         self._uplink = Uplink(journal, sender, self._link, clock=clock, sink=sink)
         self._presence = Presence(
             journal,
@@ -80,16 +93,19 @@ class SyncService:
         )
         connection.attach(
             Session(
-                subscriptions=(
-                    Subscription(topic_filter=terminal_topic(terminal_id, DOWN_FILTER)),
-                    Subscription(topic_filter=BACK_OFFICE_STATE),
-                ),
+                subscriptions=self._subscriptions(terminal_id),
                 on_message=self._take_message,
                 on_link=self._take_link,
                 will=self._presence.will,
                 next_conn_seq=self._presence.next_conn_seq,
             )
         )
+
+    def _subscriptions(self, terminal_id: str) -> tuple[Subscription, ...]:
+        filters = [terminal_topic(terminal_id, DOWN_FILTER), BACK_OFFICE_STATE]
+        if self._configuration is not None:
+            filters.append(self._desired_topic)
+        return tuple(Subscription(topic_filter=one) for one in filters)
 
     @property
     def is_broker_connected(self) -> bool:
@@ -105,6 +121,12 @@ class SyncService:
     def counters(self) -> dict[str, int]:
         """Return what was refused, late or unasked for, by cause."""
         return {**self._uplink.counters, **self._downlink.counters, "unasked_answer": self.look_up.unasked}
+
+    async def report_configuration(self, payload: bytes) -> None:
+        """Publish the configuration's report, signed and retained; see `MqttConnection.publish` for what is raised."""
+        result = await self._sender.send_payload(Leaf.CFG_REPORTED, payload, is_retained=True)
+        if result.is_refused:
+            _log.error("broker refuses cfg/reported reason_code=0x%02x", result.reason_code)
 
     async def run(self) -> None:
         """Work until cancelled; then say offline and disconnect."""
@@ -136,6 +158,9 @@ class SyncService:
             self._group.create_task(work, name=name)
 
     def _take_message(self, message: InboundMessage) -> None:
+        if self._configuration is not None and message.topic == self._desired_topic:
+            self._configuration.take(message)
+            return
         self._spawn(self._downlink.take(message), f"message {message.topic[-40:]}")
 
     def _take_link(self, link: LinkState) -> None:
@@ -147,6 +172,8 @@ class SyncService:
             self._uplink.reset()
         if link.is_connected:
             self._presence.compare()
+            if self._configuration is not None:
+                self._configuration.connected()
 
 
 async def _passing_on(transport: "asyncio.Task[None]") -> None:
