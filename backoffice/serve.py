@@ -16,6 +16,7 @@ import uvicorn
 
 from backoffice.clock import system_now
 from backoffice.config import Config
+from backoffice.desired.publisher import Publisher
 from backoffice.execution.contract import Adapter
 from backoffice.execution.executor import Executor
 from backoffice.execution.simulated import SimulatedAdapter
@@ -70,6 +71,7 @@ class BackOffice:
         self._adapters = make_adapters(config)
         instance = secrets.token_hex(8)
         self._link: Link | None = None
+        self._publisher: Publisher | None = None
         anchor_file = Path(config.audit.anchor_file) if config.audit.anchor_file else None
         self.watch = Watch(self.database, self.context, holder=instance, anchor_file=anchor_file)
         self.executor = Executor(
@@ -77,25 +79,17 @@ class BackOffice:
         )
         if config.broker.url:
             self._link = self._make_link(instance)
+            if config.fleet.keys:
+                self._publisher = self._make_publisher(instance)
         self.app = make_app(Desk(self.database, self.context, self._on_decided))
 
     def _make_link(self, instance: str) -> Link:
         broker = self.config.broker
-        settings = MqttSettings.from_broker(
-            BrokerConfig(
-                url=broker.url,
-                ca_file=broker.ca_file,
-                cert_file=broker.cert_file,
-                key_file=broker.key_file,
-                keep_alive_s=broker.keep_alive_s,
-            ),
-            client_id=broker.client_id,
-        )
         signing = self.config.signing
         signer = load_signer(Path(signing.key_file), signing.kid)
         self.watch.sign_with(signer)
         return Link(
-            MqttConnection(dataclasses.replace(settings, receive_maximum=_RECEIVE_MAXIMUM)),
+            self._connect(broker.client_id, broker.cert_file, broker.key_file),
             self.database,
             Receiver(self.database, self.context),
             signer,
@@ -104,6 +98,25 @@ class BackOffice:
             share=broker.share,
             on_received=self.executor.wake,
         )
+
+    def _make_publisher(self, instance: str) -> Publisher:
+        fleet = self.config.fleet
+        connection = self._connect(fleet.client_id, fleet.cert_file, fleet.key_file)
+        return Publisher(connection, self.database, context=self.context, holder=instance)
+
+    def _connect(self, client_id: str, cert_file: str, key_file: str) -> MqttConnection:
+        broker = self.config.broker
+        settings = MqttSettings.from_broker(
+            BrokerConfig(
+                url=broker.url,
+                ca_file=broker.ca_file,
+                cert_file=cert_file,
+                key_file=key_file,
+                keep_alive_s=broker.keep_alive_s,
+            ),
+            client_id=client_id,
+        )
+        return MqttConnection(dataclasses.replace(settings, receive_maximum=_RECEIVE_MAXIMUM))
 
     def _wake_link(self) -> None:
         if self._link is not None:
@@ -129,6 +142,8 @@ class BackOffice:
                 ]
                 if self._link is not None:
                     parts.append(group.create_task(self._link.run(), name="link"))
+                if self._publisher is not None:
+                    parts.append(group.create_task(self._publisher.run(), name="fleet"))
                 pages = group.create_task(server.serve(sockets=[listener]), name="pages")
                 await stop.wait()
                 server.should_exit = True
