@@ -1,0 +1,188 @@
+"""The fleet's connection: retained documents out, reports in, nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from backoffice.desired import publisher as publishing
+from backoffice.desired import rollouts
+from backoffice.desired.bundle import Bundle
+from backoffice.desired.publisher import Publisher
+from backoffice.store.rollout_tables import ConfigDocument, ConfigReport
+from pos_agent.errors import BrokerUnreachableError
+from pos_agent.mqtt.connection import Session
+from pos_agent.mqtt.messages import InboundMessage, LinkState, Properties, PublishResult
+from pos_agent.protocol.codec import encode
+from pos_agent.protocol.desired import CONFIG_TYPE
+from pos_agent.protocol.envelope import UP_TYPE, seal
+from pos_agent.protocol.topics import Leaf, terminal_topic
+from tests.fakes.broker_client import until
+from tests.fakes.fleet import Fleet, etags, report
+from tests.unit.backoffice.world import TERMINAL, World
+
+TOPIC = terminal_topic(TERMINAL, Leaf.CFG_DESIRED)
+
+
+class MemoryTransport:
+    """A connection in memory that can be lost and can refuse."""
+
+    def __init__(self) -> None:
+        self.session: Session | None = None
+        self.published: list[tuple[str, bytes, bool, str]] = []
+        self.acked = 0
+        self.is_up = False
+        self.reason_code = 0
+
+    def attach(self, session: Session) -> None:
+        self.session = session
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    def connect(self, conn_seq: int = 1) -> None:
+        assert self.session is not None
+        self.is_up = True
+        self.session.on_link(LinkState(is_connected=True, conn_seq=conn_seq))
+
+    def lose(self) -> None:
+        assert self.session is not None
+        self.is_up = False
+        self.session.on_link(LinkState(is_connected=False, conn_seq=1, code="E-NET"))
+
+    def deliver(self, topic: str, payload: bytes) -> None:
+        def ack() -> None:
+            self.acked += 1
+
+        assert self.session is not None
+        self.session.on_message(
+            InboundMessage(
+                topic=topic,
+                payload=payload,
+                qos=1,
+                is_retained=True,
+                is_duplicate=False,
+                properties=Properties(),
+                ack=ack,
+            )
+        )
+
+    async def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        is_retained: bool = False,
+        properties: Properties | None = None,
+    ) -> PublishResult:
+        if not self.is_up:
+            raise BrokerUnreachableError("away")
+        assert qos == 1
+        self.published.append((topic, payload, is_retained, (properties or Properties()).content_type))
+        return PublishResult(self.reason_code)
+
+
+@asynccontextmanager
+async def _running(world: World, transport: MemoryTransport, holder: str = "one") -> AsyncIterator[Publisher]:
+    made = Publisher(transport, world.database, context=world.context, holder=holder)
+    task = asyncio.create_task(made.run())
+    try:
+        yield made
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _release(world: World, fleet: Fleet) -> Bundle:
+    bundle = fleet.sign(fleet.plan((TERMINAL, 1)))
+    with world.database.writing() as session:
+        rollouts.push(session, bundle, fleet.pins, now=world.context.now, by="li")
+        rollouts.release(session, "r1", now=world.context.now, share=rollouts.ALL)
+    return bundle
+
+
+def _document(world: World, version: int = 1) -> ConfigDocument:
+    found = next(row for row in world.rows(ConfigDocument) if row.version == version)
+    assert isinstance(found, ConfigDocument)
+    return found
+
+
+async def test_publisher_publishes_the_signed_bytes_retained_once(world: World, fleet: Fleet) -> None:
+    bundle, transport = _release(world, fleet), MemoryTransport()
+    async with _running(world, transport):
+        transport.connect()
+        await until(lambda: _document(world).published_at is not None)
+    assert transport.published == [(TOPIC, bytes(bundle.pairs[0].config), True, CONFIG_TYPE)]
+
+
+async def test_publisher_subscribes_to_reports_and_to_nothing_else(world: World) -> None:
+    transport = MemoryTransport()
+    Publisher(transport, world.database, context=world.context, holder="one")
+    assert transport.session is not None
+    assert [each.topic_filter for each in transport.session.subscriptions] == ["pos/v1/t/+/cfg/reported"]
+    assert transport.session.will is None
+
+
+async def test_publisher_sees_what_a_command_released_while_it_runs(world: World, fleet: Fleet) -> None:
+    transport = MemoryTransport()
+    async with _running(world, transport) as made:
+        transport.connect()
+        assert await made.round() == 0
+        _release(world, fleet)
+        await until(lambda: len(transport.published) == 1)
+
+
+async def test_document_that_the_broker_refuses_or_never_gets_stays_waiting(world: World, fleet: Fleet) -> None:
+    _release(world, fleet)
+    transport = MemoryTransport()
+    made = Publisher(transport, world.database, context=world.context, holder="one")
+    assert await made.round() == 0
+    transport.is_up, transport.reason_code = True, 0x87
+    assert await made.round() == 0
+    assert _document(world).is_waiting
+    transport.reason_code = 0
+    assert await made.round() == 1
+    assert not _document(world).is_waiting
+
+
+async def test_new_connection_publishes_again_what_no_till_has_answered(world: World, fleet: Fleet) -> None:
+    bundle, transport = _release(world, fleet), MemoryTransport()
+    etag, _ = etags(bundle, fleet, TERMINAL)
+    made = Publisher(transport, world.database, context=world.context, holder="one")
+    for count in (1, 2):
+        transport.connect(count)
+        assert await made.round() == 1, "the broker may have lost everything"
+    reported = report(TERMINAL, running=(1, etag), attempted=(1, etag, "confirmed", ""))
+    async with _running(world, transport):
+        transport.deliver(
+            terminal_topic(TERMINAL, Leaf.CFG_REPORTED),
+            seal(encode(reported), payload_type=UP_TYPE, kid="d1", key=world.keys[TERMINAL]),
+        )
+        await until(lambda: transport.acked == 1)
+    assert world.rows(ConfigReport)[0].running_version == 1
+    transport.connect(3)
+    assert await made.round() == 0
+
+
+async def test_report_is_acknowledged_only_after_it_is_stored(world: World) -> None:
+    transport = MemoryTransport()
+    async with _running(world, transport):
+        transport.deliver(terminal_topic(TERMINAL, Leaf.CFG_REPORTED), b"garbage")
+        assert transport.acked == 0
+        await until(lambda: transport.acked == 1)
+
+
+async def test_of_two_workers_one_publishes(world: World, fleet: Fleet) -> None:
+    one, two = (
+        Publisher(MemoryTransport(), world.database, context=world.context, holder=name) for name in ("one", "two")
+    )
+    transport = MemoryTransport()
+    leader = Publisher(transport, world.database, context=world.context, holder="leader")
+    transport.connect()
+    assert await leader.round() == 0
+    _release(world, fleet)
+    assert await one.round() == await two.round() == 0
+    assert await leader.round() == 1
+    world.later(seconds=publishing._LEASE_S + 1)
+    assert await two.round() == 0
+    assert _document(world).is_waiting, "whoever takes over offers again what no till has answered"
