@@ -87,7 +87,7 @@ def invite(arguments: argparse.Namespace, config: Config) -> Said:
     words = (
         f"till            {made.terminal_id}\naddress         {url}\nCA fingerprint  {grouped(made.ca_fingerprint)}\n"
         f"code            {shown}   (once, within 24 hours)\nas one code     {made.text}\n"
-        f"at the till:    pos-agent enrol {url} --ca-fingerprint {made.ca_fingerprint}"
+        f"at the till:    pos-agent enrol {url} --terminal {made.terminal_id} --ca-fingerprint {made.ca_fingerprint}"
     )
     return words, {**msgspec.to_builtins(made), "text": made.text}
 

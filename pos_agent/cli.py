@@ -49,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands.add_parser("status", parents=[common, machine], help="ask the running daemon how it is")
     commands.add_parser("version", parents=[machine], help="print the version")
     _add_devices(commands, common, machine)
+    _add_enrol(commands, common, machine)
     _add_replay(commands, machine)
     _add_operator(commands, common, machine)
     _add_outbox(commands, common, machine)
@@ -130,6 +131,69 @@ def _add_replay(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]", machine: argparse.ArgumentParser
 ) -> None:
     replay = commands.add_parser(
+    _add_commission_printer(targets, parents)
+
+
+def _add_commission_printer(
+    targets: "argparse._SubParsersAction[argparse.ArgumentParser]", parents: list[argparse.ArgumentParser]
+) -> None:
+    printer = targets.add_parser(
+        "printer",
+        parents=parents,
+        help="what the till's printer answers and prints",
+        description=_COMMISSION_PRINTER,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    printer.add_argument("--link", choices=["usb", "libusb", "usblp", "serial", "tcp"], help="else as configured")
+    printer.add_argument("--usb", metavar="VID:PID[:SERIAL]", help="such as 04b8:0e28; pos-agent devices shows it")
+    printer.add_argument("--path", help="node for usblp and serial, host:port for tcp")
+    printer.add_argument("--baud", type=int, help="for serial")
+    printer.add_argument("--flow", choices=["rtscts", "xonxoff", "dsrdtr", "none"], help="for serial")
+    printer.add_argument("--profile", metavar="NAME", help="profile of config/devices to begin with")
+    printer.add_argument(
+        "--compare",
+        action="store_true",
+        help="print a bar code and a picture by python-escpos, too (extra escpos; models of its database only)",
+    )
+
+
+_ENROL = """\
+Make this machine a till of a shop: makes its keys, shows their fingerprint, waits until an operator of the back office
+has compared and accepted it, then writes certificate, keys and configuration, and the first supervisor. The invitation
+comes from 'pos-backoffice terminal invite': scanned or pasted when asked, as a --file, or as URL, --terminal and
+--ca-fingerprint with the code typed when asked. May be stopped, or lose its power, at any time: run it again without
+arguments to go on. On a till that is enrolled already, journal, outbox, devices and policy stay.
+
+exit codes: 0 enrolled, 1 refused or fault, 2 usage, 3 nobody has accepted yet
+"""
+_RENEW = """\
+Ask the back office for a new certificate now. The daemon does it by itself; after an expiry somebody must let the till
+renew on the back office's page of tills first.
+
+exit codes: 0 renewed, 1 refused or fault, 2 configuration, 3 waits for that click, or for the network
+"""
+
+
+def _add_enrol(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    common: argparse.ArgumentParser,
+    machine: argparse.ArgumentParser,
+) -> None:
+    raw = argparse.RawDescriptionHelpFormatter
+    parents = [common, machine]
+    enrol = commands.add_parser(
+        "enrol", parents=parents, help="make this machine a till of a shop", description=_ENROL, formatter_class=raw
+    )
+    enrol.add_argument("url", nargs="?", metavar="URL", help="https address of the back office")
+    enrol.add_argument("--ca-fingerprint", default="", help="SHA-256 of its CA, as the invitation says")
+    enrol.add_argument("--terminal", default="", metavar="ID", help="t-… as invited; default = the configured one")
+    enrol.add_argument("--file", type=Path, help="invitation as a file, from 'terminal invite --out'")
+    enrol.add_argument("--again", action="store_true", help="drop what was begun and use another invitation")
+    enrol.add_argument("--wait", type=float, default=60.0, metavar="MIN", help="how long (%(default)s minutes)")
+    enrol.add_argument("--state-dir", type=Path, help="data folder of a till that has no configuration yet")
+    commands.add_parser(
+        "renew", parents=parents, help="ask for a new certificate now", description=_RENEW, formatter_class=raw
+    )
         "replay",
         parents=[machine],
         help="run an incident file again on this version's refund menu",

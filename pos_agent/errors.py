@@ -10,6 +10,7 @@ PosAgentError(code, retryable)
 ├─ JournalError → JournalCorruptError · JournalFullError · DuplicateRequestError
 ├─ BrokerError → BrokerUnreachableError(ConnectionError) · BrokerRefusedError(reason_code)
 ├─ ProtocolError → LocalProtocolError (our bug) · RemoteProtocolError (their message)
+├─ EnrolmentError (no certificate yet, or no new one)
 └─ UnencodableError (a financial line that the printer cannot show: refused rather than printed wrong)
 """
 
@@ -215,6 +216,23 @@ class SignatureError(RemoteProtocolError):
     """The signature is missing, wrong, or by a key that is not pinned for this purpose."""
 
     status = "unknown_terminal"
+
+
+class EnrolmentError(PosAgentError):
+    """The till could not be enrolled, or its certificate not renewed; what it had before still counts.
+
+    Args:
+        message: For engineers.
+        code: More precise than the class's own: ``E-NET``, ``E-ENROL1`` … ``E-ENROL4``, ``E-RENEW1`` … ``E-RENEW3``.
+        retryable: The same call may succeed later.
+    """
+
+    code = "E-ENROL"
+
+    def __init__(self, message: str, *, code: str = "", retryable: bool = False) -> None:
+        super().__init__(message)
+        self.code = code or self.code
+        self.retryable = retryable
 
 
 class UnencodableError(PosAgentError):

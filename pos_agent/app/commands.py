@@ -325,11 +325,25 @@ def _commission(options: argparse.Namespace) -> int:
     return commission(options)
 
 
+def _enrol(options: argparse.Namespace) -> int:
+    from pos_agent.app.enrol import enrol  # noqa: PLC0415 - HTTP and TLS are read for this command only
+
+    return enrol(options)
+
+
+def _renew(options: argparse.Namespace) -> int:
+    from pos_agent.app.enrol import renew_now  # noqa: PLC0415 - as above
+
+    return renew_now(options)
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "version": _version,
     "check-config": _check_config,
     "show-config": _show_config,
     "status": _status,
+    "enrol": _enrol,
+    "renew": _renew,
     "operator add": _operator_add,
     "operator list": _operator_list,
     "operator badge": _operator_badge,

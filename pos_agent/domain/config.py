@@ -278,6 +278,18 @@ class FleetConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     keys: dict[str, str] = {}
 
 
+class RenewalConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Where this till renews its certificate by itself (docs/enrolment.md); `pos-agent enrol` writes it.
+
+    Attributes:
+        url: ``https://`` address of the back office; empty = certificates are renewed by hand.
+        ca_file: PEM of the CA of that address.
+    """
+
+    url: str = ""
+    ca_file: str = ""
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The whole configuration of one terminal."""
 
@@ -288,4 +300,5 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     policy: PolicyConfig = msgspec.field(default_factory=PolicyConfig)
     printing: PrintingConfig = msgspec.field(default_factory=PrintingConfig)
     journal: JournalConfig = msgspec.field(default_factory=JournalConfig)
+    renewal: RenewalConfig = msgspec.field(default_factory=RenewalConfig)
     fleet: FleetConfig = msgspec.field(default_factory=FleetConfig)

@@ -20,7 +20,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from pos_agent.errors import BrokerUnreachableError, LocalProtocolError
 from pos_agent.mqtt import _properties, _tls
-from pos_agent.mqtt._commands import Command, Outlet, Publish, SendAck, Stop, settle, settle_error
+from pos_agent.mqtt._commands import Command, Outlet, Publish, Reconnect, SendAck, Stop, settle, settle_error
 from pos_agent.mqtt.messages import InboundMessage, PublishResult, Subscription, Will
 from pos_agent.mqtt.settings import MAXIMUM_PACKET_BYTES, MqttSettings
 
@@ -192,16 +192,21 @@ class Attempt:
     # -- commands -----------------------------------------------------------------------------------------------
 
     def _obey(self, commands: list[Command]) -> bool:
-        is_stop = False
+        is_stop = is_leaving = False
         for command in commands:
             match command:
                 case Publish():
                     self._waiting.append(command)
                 case SendAck():
                     self._send_ack(command)
+                case Reconnect():
+                    is_leaving = True
                 case Stop():
                     is_stop = True
         self._fill_window()
+        if is_leaving and not is_stop:
+            self._say_goodbye()
+            raise AttemptLostError(_tls.CODE_NET, "connecting again as asked")
         return is_stop
 
     def _send_ack(self, command: SendAck) -> None:

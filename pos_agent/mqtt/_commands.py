@@ -36,7 +36,12 @@ class Stop:
     """Disconnect cleanly and end the thread."""
 
 
-Command = Publish | SendAck | Stop
+@dataclass(frozen=True, slots=True)
+class Reconnect:
+    """Disconnect cleanly and connect again, with the certificate files as they are now."""
+
+
+Command = Publish | SendAck | Reconnect | Stop
 
 
 class Outlet:

@@ -190,6 +190,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     again_s: int = 0
 
 
+def refusal(answer: Answer, default: str) -> str:
+    """Return the code of a refusal that we know; a newer back office may send others."""
+    return answer.code if answer.code in set(Refusal) else default
+
+
 class Supervisor(msgspec.Struct, frozen=True, kw_only=True):
     """The first operator of a till (trust.md 11); `pin_hash` is argon2id, no PIN is shipped."""
 
