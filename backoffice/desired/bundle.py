@@ -15,15 +15,14 @@ from backoffice.desired.difference import flat
 from backoffice.desired.fleet_keys import FleetKey
 from pos_agent.domain.config import Config
 from pos_agent.domain.desired import LOCAL_KEYS, needs_two_signatures
-from pos_agent.errors import RemoteProtocolError
-from pos_agent.protocol.desired import CONFIG_TYPE, SCHEMA, ConfigDesired, etag_of
+from pos_agent.protocol import codec
+from pos_agent.protocol.desired import CONFIG_TYPE, ConfigDesired, etag_of
 from pos_agent.protocol.ed25519 import PublicKey
 from pos_agent.protocol.envelope import endorse, peek, seal, unseal_signed_by
 
 _BUNDLE: Final = "pos-agent config bundle"
 _PLAN: Final = "pos-agent config plan"
 _T = TypeVar("_T", "Bundle", "Plan")
-_DOCUMENT = msgspec.json.Decoder(ConfigDesired)
 #: What only the till's own file says, so that the rest can be checked without it.
 _OWN_FILE: Final = {
     "terminal": {"terminal_id": "t-x", "merchant_id": "x", "merchant_name": "x"},
@@ -140,27 +139,18 @@ def open_document(envelope: bytes, pins: Mapping[str, PublicKey], *, terminal_id
     Raises:
         RemoteProtocolError: Too large, or not a document.
         SignatureError: No pinned fleet key signed it as a configuration.
-        BundleError: For another till, or of a schema that is unknown here.
+        BundleError: For another till.
     """
     payload, signers = unseal_signed_by(envelope, payload_type=CONFIG_TYPE, keys=pins)
-    document = _decode(payload)
+    document = codec.decode_desired(payload)
     if document.terminal_id != terminal_id:
         raise BundleError(f"{terminal_id}: the signed document is for {document.terminal_id}")
-    if document.schema > SCHEMA:
-        raise BundleError(f"{terminal_id}: schema {document.schema}, this version knows {SCHEMA}")
     return Opened(document=document, etag=etag_of(payload), signers=signers)
 
 
 def peek_document(envelope: bytes) -> ConfigDesired:
     """Return what an envelope says, whoever signed it: to be shown, not to be believed."""
-    return _decode(peek(envelope))
-
-
-def _decode(payload: bytes) -> ConfigDesired:
-    try:
-        return _DOCUMENT.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RemoteProtocolError(f"not a configuration: {error}") from error
+    return codec.decode_desired(peek(envelope))
 
 
 def make(plan: Plan, wish: Wish, key: FleetKey, pins: Mapping[str, PublicKey]) -> Bundle:
@@ -170,6 +160,7 @@ def make(plan: Plan, wish: Wish, key: FleetKey, pins: Mapping[str, PublicKey]) -
 
     Raises:
         BundleError: Nothing would change at a till, or the configuration is none.
+        LocalProtocolError: It is larger than a message may be.
         SignatureError: A base that no fleet key signed.
     """
     pins = {**pins, key.kid: key.public_key}
@@ -203,7 +194,7 @@ def _sign_pair(till: PlannedTill, wish: Wish, old: dict[str, Any], new: dict[str
         first, version=till.version + 1, config=old, not_after=wish.undo_not_after, min_agent=""
     )
     config, back = (
-        msgspec.Raw(seal(msgspec.json.encode(each), payload_type=CONFIG_TYPE, kid=key.kid, key=key.private))
+        msgspec.Raw(seal(codec.encode(each), payload_type=CONFIG_TYPE, kid=key.kid, key=key.private))
         for each in (first, undo)
     )
     return Pair(terminal_id=till.terminal_id, config=config, undo=back)
@@ -245,8 +236,12 @@ def open_pair(pair: Pair, pins: Mapping[str, PublicKey]) -> tuple[Opened, Opened
 
 def missing_signature(config: Opened, undo: Opened) -> bool:
     """Return True if a second fleet key must sign, and has not (D16)."""
-    keys = changed_keys(undo.document.config, config.document.config)
-    return needs_two_signatures(keys) and len(config.signers) < 2
+    return needs_two(config, undo) and len(config.signers) < 2
+
+
+def needs_two(config: Opened, undo: Opened) -> bool:
+    """Return True if going there or back changes what two fleet keys must sign."""
+    return needs_two_signatures(changed_keys(undo.document.config, config.document.config))
 
 
 def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:

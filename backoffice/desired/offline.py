@@ -16,6 +16,7 @@ from backoffice.desired import bundle as bundles
 from backoffice.desired import fleet_keys
 from backoffice.desired.bundle import Bundle, BundleError, Plan, Wish
 from backoffice.desired.difference import difference
+from pos_agent.domain.desired_rules import MAX_CONFIRM_S, MIN_CONFIRM_S
 from pos_agent.protocol.ed25519 import PublicKey
 
 #: Tills named in a difference; the rest is counted.
@@ -137,6 +138,8 @@ def _open(arguments: argparse.Namespace) -> fleet_keys.FleetKey:
 def _wish(arguments: argparse.Namespace, now: datetime) -> Wish:
     if arguments.valid_days < 1 or arguments.undo_valid_days < 1:
         raise BundleError("a configuration is valid for a day at least")
+    if not MIN_CONFIRM_S <= arguments.confirm_within_s <= MAX_CONFIRM_S:
+        raise BundleError(f"--confirm-within-s: {MIN_CONFIRM_S} to {MAX_CONFIRM_S}")
     issued = now.astimezone(UTC).replace(microsecond=0)
     return Wish(
         rollout=arguments.rollout or f"r{issued:%Y%m%d}-{secrets.token_hex(3)}",

@@ -13,14 +13,27 @@ from sqlalchemy.orm import Session
 
 from backoffice.clock import Now
 from backoffice.desired import waiting
-from backoffice.desired.bundle import Bundle, BundleError, Opened, Plan, PlannedTill, missing_signature, open_pair
+from backoffice.desired.bundle import (
+    Bundle,
+    BundleError,
+    Opened,
+    Plan,
+    PlannedTill,
+    missing_signature,
+    needs_two,
+    open_pair,
+)
 from backoffice.store.rollout_tables import ConfigDocument, ConfigReport, Rollout
 from backoffice.store.schema import Terminal
-from pos_agent.domain.desired import MAX_VERSION_STEP, ConfigState
+from pos_agent.domain.desired import ConfigState, Reason
+from pos_agent.domain.desired_book import Book, Document
+from pos_agent.domain.desired_rules import Offer, Site, Step, decide
+from pos_agent.protocol.desired import SCHEMA
 from pos_agent.protocol.ed25519 import PublicKey
 
 PUSHED, RELEASING, PAUSED, UNDONE = "pushed", "releasing", waiting.PAUSED, "undone"
 ALL: Final = 10_000
+_NUMBER = (Reason.OLD_VERSION, Reason.CONFLICT, Reason.VERSION_JUMP)
 _UNSETTLED = (ConfigState.STAGED.value, ConfigState.TRIAL.value)
 
 
@@ -132,10 +145,11 @@ def push(
     _refuse_unknown(session, terminal_ids)
     numbers = waiting.highest_numbers(session, terminal_ids)
     opened = [open_pair(pair, pins) for pair in bundle.pairs]
+    reports = _reports(session, terminal_ids)
     for config, undo in opened:
-        _check_content(bundle, config, undo, now)
-        if not is_again:
-            _check_number(config, numbers[config.document.terminal_id])
+        terminal_id = config.document.terminal_id
+        highest = 0 if is_again else numbers[terminal_id]
+        _check(bundle, config, undo, report=reports.get(terminal_id), highest=highest, now=now)
     signers = sorted({kid for config, _ in opened for kid in config.signers})
     session.add(
         Rollout(
@@ -153,23 +167,41 @@ def push(
     return len(opened)
 
 
-def _check_content(bundle: Bundle, config: Opened, undo: Opened, now: Now) -> None:
+def _check(
+    bundle: Bundle, config: Opened, undo: Opened, *, report: ConfigReport | None, highest: int, now: Now
+) -> None:
+    """Refuse what the till would refuse, by its own rules (`desired_rules.decide`), and a number that is not free."""
     terminal_id = config.document.terminal_id
     if {config.document.rollout, undo.document.rollout} != {bundle.rollout}:
         raise BundleError(f"{terminal_id}: signed for rollout {config.document.rollout}, not {bundle.rollout}")
     if missing_signature(config, undo):
         raise BundleError(f"{terminal_id}: a second person must sign this: pos-backoffice config countersign")
-    if config.document.not_after <= now():
-        raise BundleError(f"{terminal_id}: expired at {config.document.not_after:%Y-%m-%d %H:%M} UTC")
+    two = needs_two(config, undo)
+    agent = report.agent if report else ""
+    site = Site(terminal_id=terminal_id, agent=agent, schema=SCHEMA, now=now(), is_clock_trusted=True)
+    for opened, below in ((config, highest), (undo, config.document.version)):
+        decision = decide(Book(book_id="", highest_version=below), _offer(opened, two=two, agent=agent), site)
+        if decision.reason in _NUMBER:
+            version, free = opened.document.version, below + 1
+            raise BundleError(
+                f"{terminal_id}: version {version} is not free, the next one is {free}; make a new plan and sign that"
+            )
+        if decision.step is not Step.STAGE:
+            raise BundleError(f"{terminal_id}: the till would refuse it: {decision.reason}: {decision.detail}")
 
 
-def _check_number(config: Opened, highest: int) -> None:
-    document, free = config.document, highest + 1
-    if not free <= document.version <= highest + MAX_VERSION_STEP - 1:
-        raise BundleError(
-            f"{document.terminal_id}: version {document.version} is not free, the next one is {free}; "
-            "make a new plan and sign that"
-        )
+def _offer(opened: Opened, *, two: bool, agent: str) -> Offer:
+    document = opened.document
+    return Offer(
+        document=Document(version=document.version, etag=opened.etag, payload=b""),
+        terminal_id=document.terminal_id,
+        signers=len(opened.signers),
+        needs_two=two,
+        schema=document.schema,
+        # A till that never spoke judges it itself.
+        min_agent=document.min_agent if agent else "",
+        not_after=document.not_after,
+    )
 
 
 def _rows(bundle: Bundle, opened: list[tuple[Opened, Opened]]) -> list[dict[str, object]]:

@@ -114,6 +114,15 @@ def test_push_without_the_second_signature_that_limits_need_is_refused(world: Wo
     assert world.rows(Rollout)[0].signers == ["fleet-a", "fleet-b"]
 
 
+def test_push_judges_by_the_rules_of_the_till(world: World, fleet: Fleet) -> None:
+    needing = fleet.sign(fleet.plan((TERMINAL, 1)), fleet.wish(min_agent="0.3.0"))
+    _hear(world, report(TERMINAL))
+    with pytest.raises(BundleError, match=r"min_agent: agent 0\.2\.0, needed 0\.3\.0"):
+        _push(world, fleet, needing)
+    _hear(world, report(TERMINAL, seq=2, agent="0.3.1"))
+    assert _push(world, fleet, needing) == 1
+
+
 def test_push_refuses_strangers_keys_other_tills_and_expired_ones(world: World, fleet: Fleet) -> None:
     with pytest.raises(SignatureError):
         _push(world, fleet, fleet.sign(fleet.plan((TERMINAL, 1)), key=FleetKey("fleet-a", PrivateKey.generate())))
