@@ -69,8 +69,19 @@ def _check_config(options: argparse.Namespace) -> int:
     return 0
 
 
+def _load_in_effect(options: argparse.Namespace) -> LoadedConfig:
+    """Load what the daemon runs: the file, and what the fleet pushed over it."""
+    local = _load(options)
+    if not local.config.fleet.keys:
+        return local
+    from pos_agent.app.fleet import layer_in_effect  # noqa: PLC0415 - only where fleet keys are pinned
+
+    layer = layer_in_effect(Path(local.config.terminal.data_dir))
+    return load_config(options.config, policy_path=DataFinder(options.data_dir).find("policy.toml"), layer=layer)
+
+
 def _show_config(options: argparse.Namespace) -> int:
-    values = list(explain(_load(options)))
+    values = list(explain(_load_in_effect(options)))
     if options.json:
         _print_json(values)
         return 0

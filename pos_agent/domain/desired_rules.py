@@ -13,7 +13,7 @@ from pos_agent.domain.desired_book import Book, Document, Trial
 #: Running time of a trial before which nothing is confirmed: devices come up, a crash shows.
 MIN_TRIAL_S: Final = 5.0
 #: What a document may ask for as `confirm_within_s`.
-MIN_CONFIRM_S, MAX_CONFIRM_S = 15, 86_400
+MIN_CONFIRM_S, MAX_CONFIRM_S = 10, 86_400
 
 
 #: What another version of the agent may judge otherwise.

@@ -1,6 +1,8 @@
 """A real daemon, a real mosquitto with the shipped ACL, and whoever pushes configuration, on real bytes."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,7 +19,7 @@ from pos_agent.protocol.desired import CONFIG_TYPE, ConfigDesired, ConfigReporte
 from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.envelope import UP_TYPE, endorse, seal, unseal
 from pos_agent.protocol.topics import Leaf, terminal_topic
-from tests.bench.till import BenchTill
+from tests.bench.till import ROOT, BenchTill
 from tests.fakes.broker_client import Client, running
 from tests.fakes.broker_office import OFFICE_KID, Office
 from tests.fixtures_broker import Broker
@@ -74,7 +76,7 @@ class FleetRig:
             issued=now,
             not_after=now + timedelta(days=365),
             config=dict(config),
-            confirm_within_s=15,
+            confirm_within_s=10,
             health=(),
         )
         return codec.encode(msgspec.structs.replace(whole, **changes))
@@ -123,9 +125,22 @@ class FleetRig:
         """Return the daemon's log."""
         return (self.till.folder / "daemon.log").read_text("utf-8")
 
-    def starts(self) -> int:
-        """Return how often the menu came up."""
-        return self.log.count(" ready version=")
+    def tool(self, *arguments: str) -> str:
+        """Run a command beside the daemon; return what it prints."""
+        command = [sys.executable, "-m", "pos_agent", *arguments, "--config", str(self.config_path)]
+        return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+    async def reconnect(self) -> None:
+        """Throw the till off the broker; return when it has come back and has been told everything again."""
+        last = self.reports[-1].at
+        self.broker.stop()
+        self.broker.start()
+        await eventually(lambda: self.reports[-1].at > last, "a report after the reconnect")
+
+    async def live_on(self, seconds: float = 2.0) -> None:
+        """Wait until the daemon has run so long since now without a start."""
+        until_s = self.status().uptime_s + seconds
+        await eventually(lambda: self.status().uptime_s > until_s, "the till living on", timeout_s=seconds + 3)
 
     def cut_power(self) -> None:
         """Kill the daemon where it stands."""
