@@ -75,6 +75,12 @@ _COMMISSION_KEYPAD = """\
 Print the section that binds the keypad: by --unit (this model, in whatever port) or by --port (whatever is in this
 port). A scanner that types like a keyboard is refused: it would enter amounts.
 """
+_COMMISSION_PRINTER = """\
+Ask the configured printer, one question at a time, what it answers: a model that does not know a question prints it, so
+you are asked whether stray characters came out. Then a test sheet: width, Chinese, picture, codes, knife, buzzer, cash
+drawer. Answer with 1 or 2 and ENTER; the till's keypad will do. What was found is written to printer.toml in the data
+folder and used from the next start on; until then an unknown model is asked nothing. Stop the daemon first.
+"""
 
 
 def _add_devices(
@@ -125,12 +131,6 @@ def _add_devices(
     which = keypad.add_mutually_exclusive_group(required=True)
     which.add_argument("--unit", metavar="VID:PID[:SERIAL]", help="such as 04d9:1203; pos-agent devices shows it")
     which.add_argument("--port", help="event node, best /dev/input/by-path/…")
-
-
-def _add_replay(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", machine: argparse.ArgumentParser
-) -> None:
-    replay = commands.add_parser(
     _add_commission_printer(targets, parents)
 
 
@@ -194,6 +194,12 @@ def _add_enrol(
     commands.add_parser(
         "renew", parents=parents, help="ask for a new certificate now", description=_RENEW, formatter_class=raw
     )
+
+
+def _add_replay(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", machine: argparse.ArgumentParser
+) -> None:
+    replay = commands.add_parser(
         "replay",
         parents=[machine],
         help="run an incident file again on this version's refund menu",

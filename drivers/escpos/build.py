@@ -44,7 +44,7 @@ def build(
     """
     opener = opener or Opener()
     profile = load_profile(config, profile_path, state_dir)
-    keeper = Keeper(state_dir / memory.NAME if state_dir else None, profile_id=profile_path.stem, opener=opener)
+    keeper = _keeper(profile_path.stem, opener, state_dir)
     printer: EscposPrinter
 
     def on_idle(port_status: int | None, data: bytes) -> None:
@@ -53,6 +53,14 @@ def build(
     link = make_link(config, profile, opener=opener, on_idle=on_idle, allow_backend_override=allow_backend_override)
     printer = EscposPrinter(profile, link, sink=sink, keeper=keeper)
     return printer
+
+
+def _keeper(profile_id: str, opener: Opener, state_dir: Path | None) -> Keeper:
+    if state_dir is None:
+        return Keeper(None, profile_id=profile_id, opener=opener)
+    overlay = read_overlay(state_dir)
+    commissioned = overlay.identity if overlay is not None and overlay.base == profile_id else ""
+    return Keeper(state_dir / memory.NAME, profile_id=profile_id, opener=opener, commissioned=commissioned)
 
 
 def load_profile(config: PrinterConfig, path: Path, state_dir: Path | None) -> Profile:

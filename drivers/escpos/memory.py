@@ -63,9 +63,40 @@ def save(path: Path, memory: Memory) -> None:
     Raises:
         OSError: The disk is full or read-only.
     """
+    replace_file(path, msgspec.json.encode(memory), is_durable=False)
+
+
+def replace_file(path: Path, data: bytes, *, is_durable: bool) -> None:
+    """Replace a file in one step, for the owner of its folder: root commissions what the daemon's user reads.
+
+    Args:
+        path: In the data folder.
+        data: Its new content.
+        is_durable: Whether it must survive a power cut from now on.
+    Raises:
+        OSError: The disk is full or read-only.
+    """
     new = path.with_name(f".{path.name}.new")
-    new.write_bytes(msgspec.json.encode(memory))
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+        file.write(data)
+        if os.geteuid() == 0:
+            folder = path.parent.stat()
+            os.fchown(descriptor, folder.st_uid, folder.st_gid)
+        if is_durable:
+            file.flush()
+            os.fsync(descriptor)
     os.replace(new, path)  # noqa: PTH105 - atomic by its own name
+    if is_durable:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Keeper:
@@ -76,10 +107,17 @@ class Keeper:
         profile_id: Profile that the configuration names.
         opener: Writes the file, so that a stalling card freezes no key (D1).
         save_every_s: At most so often a count is worth a write.
+        commissioned: Identity of the printer that was commissioned for this profile; counts if the file says nothing.
     """
 
     def __init__(
-        self, path: Path | None, *, profile_id: str, opener: Opener, save_every_s: float = SAVE_EVERY_S
+        self,
+        path: Path | None,
+        *,
+        profile_id: str,
+        opener: Opener,
+        save_every_s: float = SAVE_EVERY_S,
+        commissioned: str = "",
     ) -> None:
         self._path = path
         self._profile_id = profile_id
@@ -88,6 +126,8 @@ class Keeper:
         self._saved_at_s = float("-inf")
         self._memory = load(path) if path is not None else Memory()
         self._saved = self._memory
+        if not self._memory.accepted:
+            self._memory = msgspec.structs.replace(self._memory, accepted=commissioned, accepted_for=profile_id)
 
     def wear_of(self, identity: str) -> Wear:
         """Return what this printer has done."""

@@ -14,35 +14,29 @@ from drivers.inventory import Inventory, take_inventory
 from drivers.links.holders import Holder
 from drivers.recognise import recognise
 from drivers.scanner.baud import BaudFound
-from pos_agent.app.attached import Report, holders_of, make_report, units_holders
-from pos_agent.errors import ClaimedError, NoHardwareError, PosAgentError
+from pos_agent.app.attached import holders_of, make_report, units_holders
+from pos_agent.app.commissioning import Commissioned, NothingFoundError, refuse_held, refuse_if_held
+from pos_agent.errors import NoHardwareError
 from pos_agent.settings import DataFinder
 
 _LISTEN_S = 8.0
 
 
-class NothingFoundError(PosAgentError):
-    """The device did not show what it is; what to try is in the text."""
-
-    code = "E-COMMISSION"
-
-
-class Commissioned(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found: the section to write, and why."""
-
-    toml: str
-    why: str
-
-
 def commission(options: argparse.Namespace) -> int:
     """Run one commissioning; 0 = printed, 1 = held, absent, or nothing found."""
-    found = {"scanner": _scanner, "keypad": _keypad}[options.target](options)
+    found = {"scanner": _scanner, "keypad": _keypad, "printer": _printer}[options.target](options)
     if options.json:
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
     else:
         print(f"# {found.why}\n# Put this into the configuration, then: systemctl restart pos-agent")
         print(found.toml, end="")
     return 0
+
+
+def _printer(options: argparse.Namespace) -> Commissioned:
+    from pos_agent.app.commission_printer import commission_printer  # noqa: PLC0415 - only for printers
+
+    return commission_printer(options)
 
 
 def _scanner(options: argparse.Namespace) -> Commissioned:
@@ -98,38 +92,6 @@ def _quiet(_: str) -> None:
     """Say nothing."""
 
 
-def refuse_if_held(device: str, path: str, report: Report, inventory: Inventory, root: Path) -> None:
-    """Raise if the port is absent, or if anybody has it.
-
-    Raises:
-        NoHardwareError: There is no such node.
-        ClaimedError: The daemon, or another process, has it open; or the daemon is configured to.
-    """
-    if not (root / path.lstrip("/")).exists():
-        raise NoHardwareError(device, f"{path} does not exist; pos-agent devices lists the ports")
-    node = inventory.node(path)
-    names = {path, *((node.path, *node.links) if node is not None else ())}
-    holders = node.holders if node is not None else holders_of(path, root)
-    _refuse(device, path, holders, report)
-    if report.daemon_pid:
-        for wanted in report.configured:
-            if names & {wanted.where, _real(wanted.where, root)} or _real(path, root) == _real(wanted.where, root):
-                message = f"{path} is the {wanted.role} of the running pos-agent (pid {report.daemon_pid})"
-                raise ClaimedError(device, f"{message}: systemctl stop pos-agent first")
-
-
-def _refuse(device: str, what: str, holders: tuple[Holder, ...], report: Report) -> None:
-    if any(holder.pid == report.daemon_pid for holder in holders):
-        message = f"{what} is in use by the running pos-agent (pid {report.daemon_pid}): systemctl stop pos-agent first"
-        raise ClaimedError(device, message)
-    if holders:
-        raise ClaimedError(device, f"{what} is held by {holders[0].name} (pid {holders[0].pid}): end that first")
-
-
-def _real(path: str, root: Path) -> str:
-    return str((root / path.lstrip("/")).resolve()) if path.startswith("/") else path
-
-
 def lasting_name(path: str, inventory: Inventory) -> str:
     """Return the name to configure: by-id for a unit with a serial number of its own, else by-path (the port)."""
     node = inventory.node(path)
@@ -146,7 +108,7 @@ def _keypad(options: argparse.Namespace) -> Commissioned:
     inventory = take_inventory(options.root)
     find = _find_unit if options.unit else _find_port
     path, nodes, holders = find(options, inventory)
-    _refuse("keypad", path, holders, report)
+    refuse_held("keypad", path, holders, report)
     _refuse_scanner(nodes, inventory, data)
     toml = f'[devices.keypad]\ndriver = "evdev"\npath = "{path}"\n'
     return Commissioned(toml=toml, why=f"{path} is {' and '.join(nodes)}; all of it will be the till's alone")

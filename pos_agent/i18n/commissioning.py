@@ -6,7 +6,6 @@ COMMISSIONING: Final[dict[str, tuple[str, str]]] = {
     # On paper before anything is known of the printer: letters that every one has.
     "title": ("COMMISSIONING - NOT A RECEIPT", "COMMISSIONING - NOT A RECEIPT"),
     "sample": ("退款小票 中文 ￥12.34", "退款小票 中文 ￥12.34"),
-    "answers": ("1=是 2=否", "1 = yes, 2 = no"),
     "stray": ("纸上 {about} 那一行后面有奇怪字符? 1有 2无", "Stray characters behind {about}? 1 yes 2 no"),
     "cover_is_open": (
         "请打开打印机上盖, 开好按1 (不方便按2)",

@@ -79,6 +79,7 @@ async def running(
     text_mode: str = "",
     spec: PrinterSpec | None = None,
     is_plugged: bool = True,
+    state_dir: Path | None = None,
 ) -> AsyncIterator[Till]:
     """Run simulated printer, supervisor and spooler."""
     socket_path = folder / "usb.sock"
@@ -96,7 +97,13 @@ async def running(
     if not is_plugged:
         sim.unplug()
     config = PrinterConfig(usb="04b8:0e28", profile=profile, text_mode=text_mode)
-    printer = build(config, sink=sink, profile_path=fast_profile(folder, profile), allow_backend_override=True)
+    printer = build(
+        config,
+        sink=sink,
+        profile_path=fast_profile(folder, profile),
+        allow_backend_override=True,
+        state_dir=state_dir,
+    )
     till = Till(sim, printer, events, changed)
     supervisor = DeviceSupervisor([printer], sink=sink, retry_s=0.05)
     spooler = Spooler(till.jobs, printer, clock=till.clock, sink=sink, expiry_s=3600)
