@@ -1,15 +1,11 @@
-"""Says when a device node has gone, for devices that the event loop cannot poll. No timer, no thread.
-
-Source: inotify(7); linux/inotify.h. devtmpfs reports the removal of a node like any other file system.
-"""
+"""Says when a device node has gone, for devices that the event loop cannot poll. No timer, no thread."""
 
 import asyncio
-import ctypes
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-_IN_MOVED_FROM, _IN_DELETE = 0x40, 0x200
+from drivers.links.inotify import DELETE, MOVED_FROM, watch_folder
 
 
 class NodeWatch:
@@ -25,7 +21,7 @@ class NodeWatch:
     def __init__(self, path: str, on_gone: Callable[[], None]) -> None:
         self._path = Path(path)
         self._on_gone = on_gone
-        self._fd = _watch(self._path.parent)
+        self._fd = watch_folder(self._path.parent, MOVED_FROM | DELETE)
         asyncio.get_running_loop().add_reader(self._fd, self._on_readable)
 
     def close(self) -> None:
@@ -43,15 +39,3 @@ class NodeWatch:
         if not self._path.exists():
             self.close()
             self._on_gone()
-
-
-def _watch(folder: Path) -> int:
-    libc = ctypes.CDLL(None, use_errno=True)
-    fd = int(libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
-    if fd < 0:
-        raise OSError(ctypes.get_errno(), "inotify_init1")
-    if libc.inotify_add_watch(fd, os.fsencode(folder), _IN_MOVED_FROM | _IN_DELETE) < 0:
-        code = ctypes.get_errno()
-        os.close(fd)
-        raise OSError(code, os.strerror(code), str(folder))
-    return fd

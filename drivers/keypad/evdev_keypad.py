@@ -11,7 +11,8 @@ from drivers.keypad.burst import GAP_S, BurstGuard
 from drivers.keypad.decoder import EvdevDecoder, KeyDown
 from drivers.keypad.keycodes import KEY_NUMLOCK
 from drivers.keypad.keymap import Keymap
-from drivers.keypad.nodes import find_nodes
+from drivers.keypad.nodes import find_nodes, is_event_node
+from drivers.keypad.strangers import Strangers
 from drivers.links.evdev_port import EvdevPort, keys_down
 from drivers.links.faults import open_error
 from drivers.links.fd_link import FdLink
@@ -22,7 +23,7 @@ from pos_agent.domain.events import DeviceName, DeviceStatusChanged, Key, KeyPre
 from pos_agent.errors import DeviceError
 
 _log = logging.getLogger(__name__)
-KEYBOARD_MODE, STUCK_KEY = "keyboard_mode", "stuck_key"
+KEYBOARD_MODE, STUCK_KEY, UNEXPECTED_KEYBOARD = "keyboard_mode", "stuck_key", "unexpected_keyboard"
 #: Nobody holds a key of a till this long; something lies on it, or it does not come up again.
 STUCK_S = 10.0
 
@@ -32,8 +33,11 @@ class EvdevKeypad:
 
     A stuck key gives one press and no more: the kernel's auto-repeat is ignored, the other keys go on working.
 
+    Every other keyboard of the machine is grabbed and ignored while the keypad is open: `unexpected_keyboard`.
+
     Counters: KeyPressedCount; UnknownKeyCount (not in the key map); KeyboardModeBurstCount and
-    KeyboardModeDroppedKeyCount; EventsDroppedCount (the kernel's buffer ran over); KeyBounceCount.
+    KeyboardModeDroppedKeyCount; EventsDroppedCount (the kernel's buffer ran over); KeyBounceCount;
+    UnexpectedKeyboardCount (held now).
     """
 
     def __init__(self, config: KeypadConfig, *, keymap: Keymap, sink: EventSink, opener: Opener) -> None:
@@ -44,6 +48,8 @@ class EvdevKeypad:
         self._links: list[FdLink] = []
         self._decoders: list[EvdevDecoder] = []
         self._guard = BurstGuard()
+        self._strangers = Strangers(opener=opener, on_change=self._on_strangers, on_scan=self._on_strange_scan)
+        self._is_alone = not config.grab_others
         self._timer: asyncio.TimerHandle | None = None
         self._held_timer: asyncio.TimerHandle | None = None
         self._codes: set[str] = set()
@@ -66,6 +72,7 @@ class EvdevKeypad:
             "KeyboardModeDroppedKeyCount": self._guard.dropped_key_count,
             "EventsDroppedCount": sum(decoder.dropped_count for decoder in self._decoders),
             "KeyBounceCount": sum(decoder.bounce_count for decoder in self._decoders),
+            "UnexpectedKeyboardCount": len(self._strangers.names),
         }
 
     async def open(self) -> None:
@@ -81,11 +88,14 @@ class EvdevKeypad:
                 self._decoders.append(EvdevDecoder())
             self._decoders[index].reset()
             await self._open_node(index, node)
+        if not self._is_alone and is_event_node(nodes[0]):
+            self._strangers.start(nodes)
 
     async def close(self) -> None:
         """Release the nodes."""
         self._stop_timer()
         self._stop_held_timer()
+        await self._strangers.close()
         links, self._links = self._links, []
         for link in links:
             await link.close()
@@ -162,6 +172,16 @@ class EvdevKeypad:
         elif has_keys and KEYBOARD_MODE in self._codes:
             self._report(KEYBOARD_MODE, is_on=False)
 
+    def _on_strangers(self) -> None:
+        is_on = bool(self._strangers.names)
+        if is_on != (UNEXPECTED_KEYBOARD in self._codes):
+            self._report(UNEXPECTED_KEYBOARD, is_on=is_on)
+
+    def _on_strange_scan(self) -> None:
+        """A scanner in keyboard mode typed into a node of its own; what it typed is gone."""
+        if KEYBOARD_MODE not in self._codes:
+            self._report(KEYBOARD_MODE, is_on=True)
+
     def _watch_held(self) -> None:
         """Time the longest hold: one timer while any key is down, none otherwise."""
         is_held = any(decoder.down for decoder in self._decoders)
@@ -200,4 +220,5 @@ class EvdevKeypad:
 _ADVICE = {
     KEYBOARD_MODE: "a scanner types as a keyboard; set it to serial mode",
     STUCK_KEY: "a key is held down for over 10 s; free it or change the keypad",
+    UNEXPECTED_KEYBOARD: "a keyboard that is not the keypad is grabbed and ignored; unplug it",
 }

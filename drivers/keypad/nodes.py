@@ -42,6 +42,11 @@ def find_nodes(path: str, *, system: Path = SYSTEM, devices: Path = DEVICES) -> 
     return (path, *(str(devices / name) for name in others))
 
 
+def is_event_node(path: str, *, devices: Path = DEVICES) -> bool:
+    """Return whether this is an event node of the kernel, not a stand-in for one (the bench's FIFO)."""
+    return Path(path).resolve().parent == devices
+
+
 def _by_identity(path: str, system: Path, devices: Path) -> tuple[str, ...]:
     wanted = path.removeprefix("usb:").lower().split(":", 2)
     units: dict[Path, list[str]] = {}

@@ -162,6 +162,8 @@ class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             ``matrix`` a serial device node; empty = no keypad.
         keymap: Name of a file in config/keymaps without its ending.
         baud: For ``matrix``.
+        grab_others: For ``evdev``: every other keyboard of the machine is taken from the console and ignored, so that
+            a scanner that types leaves no payment code there. False only where people work on the same machine.
         options: For installed drivers.
     """
 
@@ -169,6 +171,7 @@ class KeypadConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     path: str = ""
     keymap: str = "usb-numpad"
     baud: int = 9600
+    grab_others: bool = True
     options: dict[str, str] = {}
 
 

@@ -217,6 +217,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "device.EPTR_CUTTER": ("切刀卡住", "cutter jammed"),
     "device.keyboard_mode": ("键盘模式", "keyboard mode"),
     "device.stuck_key": ("有按键卡住", "a key is stuck"),
+    "device.unexpected_keyboard": ("多了键盘,已忽略", "other keyboard"),
     "device.unknown": ("需要处理", "needs help"),
     "notice.scanner": ("扫描枪未连接 E-DEV1", "No scanner E-DEV1"),
     "notice.keyboard_mode": ("扫描枪处于键盘模式", "Scanner types keys"),
