@@ -14,6 +14,8 @@ from backoffice.states import FINAL, RESERVING, SETTLED, State
 from pos_agent.domain.money import format_amount
 from pos_agent.domain.refund import RefundLine, RefundRequest
 
+#: Flag of a request whose approval by QR code holds (`backoffice.approvals`).
+APPROVED_BY_CODE = "approved_by_code"
 #: F8: a refund this soon after the sale by the same till is worth a look.
 FAST_REFUND = timedelta(minutes=3)
 
@@ -55,6 +57,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         merchant_id: Of the terminal, as enrolled.
         requests_last_hour: By the same person, this one not counted.
+        approval: What became of its claim to an approval by QR code (`backoffice.approvals`); empty if it has none.
     """
 
     now: datetime
@@ -63,6 +66,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     is_terminal_suspect: bool = False
     is_operator_known: bool = True
     requests_last_hour: int = 0
+    approval: str = ""
     sale: SaleFacts | None = None
     earlier: Sequence[EarlierRefund] = ()
 
@@ -172,6 +176,8 @@ def _holding_flags(request: RefundRequest, facts: Facts, review: ReviewConfig) -
         flags.append("denied_terminal")
     if facts.sale is not None and facts.sale.is_frozen:
         flags.append("refunded_elsewhere")
+    if facts.approval not in ("", APPROVED_BY_CODE):
+        flags.append(facts.approval)
     return flags
 
 
@@ -186,6 +192,8 @@ def _telling_flags(request: RefundRequest, facts: Facts, review: ReviewConfig) -
         flags.append("operator_unmapped")
     if request.supervisor_no:
         flags.append("supervisor")
+    if facts.approval == APPROVED_BY_CODE:
+        flags.append(APPROVED_BY_CODE)
     if request.amount_minor >= review.finance_from_minor:
         flags.append("finance")
     if facts.sale is None:

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from pos_agent.domain.approval import ApprovalAnswer
 from pos_agent.errors import ConfigFileError
+from pos_agent.protocol.approval import write_answer
 from pos_agent.protocol.codec import decode_down, encode
 from pos_agent.protocol.ed25519 import PrivateKey, PublicKey
 from pos_agent.protocol.envelope import DOWN_TYPE, seal, unseal
@@ -26,6 +28,10 @@ class Signer:
     def seal_anchor(self, payload: bytes) -> bytes:
         """Return the envelope of a line of the anchor file: a type of its own, which no till accepts."""
         return seal(payload, payload_type=ANCHOR_TYPE, kid=self._kid, key=self._key)
+
+    def approval_code(self, answer: ApprovalAnswer) -> str:
+        """Return the text of an approval answer's QR code: a type of its own, which means nothing on the wire."""
+        return write_answer(answer, kid=self._kid, key=self._key)
 
     def seal_payload(self, payload: bytes) -> bytes:
         """Return the envelope of a payload that was encoded earlier."""

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backoffice.approvals import claim_flag
 from backoffice.ingest.context import Context
 from backoffice.ingest.finding import PersonHours, SalesByNumber
 from backoffice.ledger import Sums, sums, sums_of
@@ -135,6 +136,7 @@ class GroupFacts:
             requests_last_hour=self._hours_of(person_id).before(at),
             sale=book.facts() if book else None,
             earlier=tuple(book.entries) if book else (),
+            approval=claim_flag(self._session, request, maker_person_id=person_id),
         )
 
     def enter(self, request: RefundRequest, state: State, *, person_id: str, book: SaleBook | None) -> None:

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backoffice import approving
 from backoffice.ingest.context import Context
 from backoffice.ingest.facts import GroupFacts
 from backoffice.ingest.rows import Judged, insert_all
@@ -96,6 +97,8 @@ def ingest(
         )
     states = insert_all(session, context, stored, epoch)
     for each in stored:
+        if each.message.request.approval is not None:
+            approving.count(session, context, each.message)
         for early in known.get(each.message.request.refund_request_id, ()):
             apply_withdrawal(session, context, early)
     return acks, states

@@ -1,4 +1,5 @@
 """Tables, transactions, migrations of the back office."""
 
 # Every module with tables, so that `Base.metadata` is whole whoever asks.
+from backoffice.store import approval_tables as approval_tables
 from backoffice.store import enrolment_tables as enrolment_tables

@@ -14,7 +14,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from backoffice.review import DecisionError
-from backoffice.web import api, enrol, pages
+from backoffice.web import api, approve, enrol, pages
 from backoffice.web.gate import Desk, SignInNeededError
 
 _STATIC = Path(__file__).parent / "static"
@@ -60,6 +60,7 @@ def make_app(desk: Desk) -> Starlette:
         routes=[
             *api.ROUTES,
             *enrol.ROUTES,
+            *approve.ROUTES,
             *pages.ROUTES,
             Mount("/static", StaticFiles(directory=_STATIC), name="static"),
         ],
