@@ -1,0 +1,384 @@
+"""A configuration in a running till: taken, staged, tried, ended, told (D17; trust.md 13, 15, 16)."""
+
+import asyncio
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from pos_agent.domain import desired_book as books
+from pos_agent.domain.desired import ApplyWhen, ConfigState, HealthCheck, Reason
+from pos_agent.domain.desired_book import Book, Document, Trial
+from pos_agent.domain.desired_rules import Health
+from pos_agent.domain.events import Key, KeyPressed
+from pos_agent.protocol import codec
+from pos_agent.protocol.desired import ConfigDesired, etag_of
+from pos_agent.protocol.envelope import MAX_ENVELOPE_BYTES
+from tests.unit.fleet.scene import MALLORY, NOW, Scene, desired, signed
+
+
+def in_trial(wanted: ConfigDesired, **facts: object) -> Book:
+    """Return the record of a till that was just started with a document in trial."""
+    payload = codec.encode(wanted)
+    document = Document(version=wanted.version, etag=etag_of(payload), payload=payload)
+    book = books.stage(Book(book_id="b1"), document, at=NOW)
+    trial = Trial(document=document, remaining_s=float(wanted.confirm_within_s), baseline=(HealthCheck.PRINTER,))
+    return books.start(books.begin_trial(book, msgspec.structs.replace(trial, **facts), at=NOW), at=NOW)
+
+
+def test_trust_13_trial_is_durable_before_the_till_switches() -> None:
+    scene = Scene()
+
+    async def story() -> None:
+        scene.give(signed(desired(5)))
+        await asyncio.sleep(3)
+
+    scene.play(story)
+    assert scene.till.log[:4] == ["save", "save trial", "config.trial", "restart"]
+    assert scene.till.saved is not None
+    assert scene.till.saved.highest_version == 5
+    assert scene.acks == 1
+
+
+@pytest.mark.parametrize("when", list(ApplyWhen))
+def test_d17_document_waits_until_nobody_is_interrupted(when: ApplyWhen) -> None:
+    scene = Scene()
+    scene.till.is_free = False
+
+    async def story() -> None:
+        scene.give(signed(desired(5, apply=when)))
+        await asyncio.sleep(300)
+        assert scene.till.log == ["save"]
+        assert scene.office.reports[-1].attempted is not None
+        assert scene.office.reports[-1].attempted.state is ConfigState.STAGED
+        scene.till.is_free = True
+        await asyncio.sleep(2)
+
+    scene.play(story)
+    assert scene.till.log[-1] == "restart"
+    assert set(scene.till.asked) == {when}
+
+
+def test_d17_somebody_who_begins_while_the_trial_is_written_is_not_interrupted() -> None:
+    scene = Scene()
+    save = scene.till.save
+
+    async def save_slowly(book: Book) -> None:
+        await save(book)
+        scene.till.is_free = book.trial is None
+
+    scene.till.save = save_slowly  # type: ignore[method-assign]
+
+    async def story() -> None:
+        scene.give(signed(desired(5)))
+        await asyncio.sleep(60)
+        assert "restart" not in scene.till.log
+        scene.till.is_free = True
+        await asyncio.sleep(2)
+
+    scene.play(story)
+    assert scene.till.log[-1] == "restart"
+
+
+def test_full_disk_switches_nothing_and_is_tried_again() -> None:
+    scene = Scene()
+    scene.till.is_disk_full = True
+
+    async def story() -> None:
+        scene.give(signed(desired(5)))
+        await asyncio.sleep(30)
+        assert scene.till.log == []
+        assert scene.service.book.staged is None, "not accepted: it comes again with the next connection"
+        scene.till.is_disk_full = False
+        scene.give(signed(desired(5)))
+        await asyncio.sleep(3)
+
+    scene.play(story)
+    assert scene.till.log[-1] == "restart"
+
+
+def test_trust_15_good_trial_is_confirmed_and_reported() -> None:
+    scene = Scene(in_trial(desired(5)))
+
+    async def story() -> None:
+        await asyncio.sleep(10)
+
+    scene.play(story)
+    assert scene.service.book.running is not None
+    assert scene.service.book.running.version == 5
+    last = scene.office.reports[-1]
+    assert last.attempted is not None
+    assert (last.attempted.state, last.attempted.tries, last.running.version) == (ConfigState.CONFIRMED, 1, 5)
+    assert "restart" not in scene.till.log
+
+
+def test_trust_15_check_that_turned_red_rolls_back_without_network() -> None:
+    scene = Scene(in_trial(desired(5)))
+    scene.office.is_connected = False
+    scene.till.states = {HealthCheck.PRINTER: Health.RED}
+
+    async def story() -> None:
+        await asyncio.sleep(119)
+        assert scene.service.book.trial is not None
+        await asyncio.sleep(3)
+
+    scene.play(story)
+    attempt = scene.service.book.attempts[-1]
+    assert (attempt.state, attempt.reason, attempt.detail) == (ConfigState.ROLLED_BACK, Reason.HEALTH, "printer")
+    assert scene.till.log[scene.till.log.index("config.rolled_back") + 1] == "restart"
+    assert scene.till.saved == scene.service.book
+    assert scene.office.reports == []
+
+
+def test_d17_rollback_waits_for_the_refund_under_way() -> None:
+    scene = Scene(in_trial(desired(5)))
+    scene.till.states, scene.till.is_free = {HealthCheck.PRINTER: Health.RED}, False
+
+    async def story() -> None:
+        await asyncio.sleep(300)
+        assert "restart" not in scene.till.log
+        scene.till.is_free = True
+        await asyncio.sleep(2)
+
+    scene.play(story)
+    assert scene.till.log[-1] == "restart"
+
+
+def test_d18_configuration_that_gave_the_safe_state_is_rolled_back_at_once() -> None:
+    scene = Scene(in_trial(desired(5)))
+    scene.till.refused_code = "E-CONFIG"
+
+    async def story() -> None:
+        await asyncio.sleep(2)
+
+    scene.play(story)
+    attempt = scene.service.book.attempts[-1]
+    assert (attempt.state, attempt.reason, attempt.detail) == (ConfigState.ROLLED_BACK, Reason.CONFIG, "E-CONFIG")
+
+
+def test_trust_15_running_time_of_a_trial_is_kept() -> None:
+    scene = Scene(in_trial(desired(5), needs_ack=True, remaining_s=600.0))
+    scene.office.is_acked = False
+
+    async def story() -> None:
+        await asyncio.sleep(100)
+
+    scene.play(story)
+    assert scene.till.saved is not None
+    assert scene.till.saved.trial is not None
+    assert 500 <= scene.till.saved.trial.remaining_s <= 506
+
+
+def test_trust_16_keys_that_changed_are_pressed_before_it_is_confirmed() -> None:
+    scene = Scene(in_trial(desired(5), keys_wanted=("ENTER",)))
+
+    async def story() -> None:
+        await asyncio.sleep(60)
+        assert scene.service.book.trial is not None
+        scene.service.note(KeyPressed(Key.KEY_1, 0.0))
+        await asyncio.sleep(5)
+        assert scene.service.book.trial is not None
+        scene.service.note(KeyPressed(Key.ENTER, 0.0))
+        await asyncio.sleep(2)
+
+    scene.play(story)
+    assert scene.service.book.trial is None
+    assert scene.service.book.running is not None
+
+
+def test_trust_16_keymap_change_writes_down_which_keys_are_wanted() -> None:
+    scene = Scene()
+    scene.till.keys = ("1", "ENTER")
+
+    async def story() -> None:
+        scene.give(signed(desired(5)))
+        await asyncio.sleep(3)
+
+    scene.play(story)
+    assert scene.till.saved is not None
+    assert scene.till.saved.trial is not None
+    assert scene.till.saved.trial.keys_wanted == ("1", "ENTER")
+
+
+def test_trust_15_ack_is_wanted_where_broker_or_trust_change_and_only_there() -> None:
+    for config, is_wanted in (({"broker": {"keep_alive_s": 30}}, True), ({"terminal": {"locale": "en"}}, False)):
+        scene = Scene()
+
+        async def story(scene: Scene = scene, config: dict[str, dict[str, object]] = config) -> None:  # type: ignore[assignment]
+            scene.give(signed(desired(5, config), is_endorsed=True))
+            await asyncio.sleep(3)
+
+        scene.play(story)
+        assert scene.till.saved is not None
+        assert scene.till.saved.trial is not None
+        assert scene.till.saved.trial.needs_ack is is_wanted
+
+
+def test_trust_13_newer_document_in_a_trial_is_judged_after_it() -> None:
+    scene = Scene(in_trial(desired(5)))
+
+    async def story() -> None:
+        scene.give(signed(desired(6, {"terminal": {"service_phone": "1"}})))
+        await asyncio.sleep(2)
+        assert scene.service.book.highest_version == 5
+        await asyncio.sleep(10)
+
+    scene.play(story)
+    assert scene.service.book.running is not None
+    assert (scene.service.book.running.version, scene.service.book.highest_version) == (5, 6)
+    assert scene.acks == 1
+
+
+def test_trust_13_same_digest_again_changes_and_writes_nothing() -> None:
+    book = books.confirm(in_trial(desired(5)), at=NOW)
+    scene = Scene(book)
+
+    async def story() -> None:
+        await asyncio.sleep(1)
+        for _ in range(5):
+            scene.give(signed(desired(5)))
+            await asyncio.sleep(1)
+
+    scene.play(story)
+    assert scene.service.book == book
+    assert (scene.till.log, len(scene.office.reports), scene.acks) == ([], 1, 5)
+
+
+def test_trust_13_rolled_back_document_that_comes_again_is_reported_and_not_tried() -> None:
+    rolled_back = books.roll_back(in_trial(desired(5)), reason=Reason.HEALTH, detail="printer", at=NOW)
+    scene = Scene(rolled_back)
+
+    async def story() -> None:
+        await asyncio.sleep(1)
+        scene.give(signed(desired(5)))
+        await asyncio.sleep(1)
+
+    scene.play(story)
+    assert [report.attempted and report.attempted.reason for report in scene.office.reports] == [Reason.HEALTH] * 2
+    assert scene.till.log == []
+
+
+@pytest.mark.parametrize(
+    ("envelope", "reason"),
+    [
+        (b" " * (MAX_ENVELOPE_BYTES + 1), Reason.TOO_LARGE),
+        (b"{}", Reason.MALFORMED),
+        (signed(desired(5), key=MALLORY), Reason.SIGNATURE),
+        (signed(desired(5, terminal_id="t-b2")), Reason.OTHER_TERMINAL),
+        (signed(desired(5, {"broker": {"keep_alive_s": 9}})), Reason.SECOND_SIGNATURE),
+    ],
+)
+def test_trust_13_what_is_not_from_the_fleet_for_this_till_is_told_once_and_not_remembered(
+    envelope: bytes, reason: Reason
+) -> None:
+    scene = Scene()
+
+    async def story() -> None:
+        await asyncio.sleep(1)
+        for _ in range(3):
+            scene.give(envelope)
+            await asyncio.sleep(1)
+
+    scene.play(story)
+    assert scene.till.log == []
+    assert (len(scene.office.reports), scene.service.counters) == (2, {reason: 3})
+    last = scene.office.reports[-1]
+    assert last.attempted is not None
+    assert (last.attempted.state, last.attempted.reason, last.highest_version) == (ConfigState.REJECTED, reason, 0)
+
+
+@pytest.mark.parametrize(
+    ("document", "word"),
+    [
+        (desired(5, {"printing": {"copies": 1}}), "printing.copies"),
+        (desired(5, {"terminal": {"locale": 7}}), "locale"),
+        (desired(5, {"trust": {"device_key_file": "/tmp/x"}}), "trust.device_key_file"),
+        (desired(5, confirm_within_s=1), "confirm_within_s"),
+        (desired(0), "version 0"),
+        (desired(5, schema=2), "schema 2"),
+        (desired(5, not_after=NOW), "since 2026"),
+    ],
+)
+def test_trust_13_content_that_cannot_be_used_is_rejected_and_remembered(document: ConfigDesired, word: str) -> None:
+    scene = Scene()
+
+    async def story() -> None:
+        await asyncio.sleep(1)
+        scene.give(signed(document))
+        await asyncio.sleep(1)
+
+    scene.play(story)
+    attempt = scene.service.book.attempts[-1] if scene.service.book.attempts else None
+    reported = scene.office.reports[-1].attempted
+    assert reported is not None
+    assert reported.state is ConfigState.REJECTED
+    assert word in reported.detail
+    if document.version > 0:
+        assert attempt is not None
+        assert scene.till.saved == scene.service.book
+
+
+def test_d19_untrusted_clock_takes_a_document_whose_time_is_over() -> None:
+    scene = Scene()
+    scene.clock.is_right = False
+
+    async def story() -> None:
+        scene.give(signed(desired(5, not_after=NOW)))
+        await asyncio.sleep(3)
+
+    scene.play(story)
+    assert scene.till.log[-1] == "restart"
+    assert not scene.office.reports[0].is_clock_trusted
+
+
+def test_document_whose_time_ran_out_while_it_waited_is_not_begun() -> None:
+    scene = Scene()
+    scene.till.is_free = False
+
+    async def story() -> None:
+        await asyncio.sleep(1)
+        scene.give(signed(desired(5, not_after=NOW + timedelta(minutes=5))))
+        await asyncio.sleep(400)
+        scene.till.is_free = True
+        await asyncio.sleep(3)
+
+    scene.play(story)
+    assert "restart" not in scene.till.log
+    assert scene.service.book.attempts[-1].reason == Reason.EXPIRED
+
+
+def test_retained_document_that_is_deleted_asks_for_nothing() -> None:
+    scene = Scene()
+
+    async def story() -> None:
+        await asyncio.sleep(1)
+        scene.give(b"")
+        await asyncio.sleep(1)
+
+    scene.play(story)
+    assert (scene.till.log, len(scene.office.reports), scene.acks) == ([], 1, 1)
+
+
+def test_report_that_was_lost_is_sent_with_the_next_connection() -> None:
+    scene = Scene()
+    scene.office.is_losing = True
+
+    async def story() -> None:
+        await asyncio.sleep(5)
+        assert scene.office.reports == []
+        scene.office.is_losing = False
+        scene.service.connected()
+        await asyncio.sleep(1)
+
+    scene.play(story)
+    assert [report.seq for report in scene.office.reports] == [0]
+
+
+def test_idle_room_sleeps() -> None:
+    scene = Scene()
+
+    async def story() -> None:
+        await asyncio.sleep(86_400)
+
+    scene.play(story)
+    assert len(scene.office.reports) == 1
