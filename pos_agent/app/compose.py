@@ -18,6 +18,7 @@ from pos_agent.app import safe
 from pos_agent.app.clock import SystemClock
 from pos_agent.app.housekeeping import Housekeeping
 from pos_agent.app.identity import (
+    ApprovalCodes,
     KeyedHash,
     SystemRandom,
     load_back_office_keys,
@@ -26,7 +27,7 @@ from pos_agent.app.identity import (
 )
 from pos_agent.app.inbox import Inbox
 from pos_agent.app.incidents import IncidentFolder
-from pos_agent.app.inert import NoDisplay, NoLookUp, NoPins, NoSpooler
+from pos_agent.app.inert import NoApprovals, NoDisplay, NoLookUp, NoPins, NoSpooler
 from pos_agent.app.pins import PinWorker
 from pos_agent.control.server import ControlServer
 from pos_agent.devices.interfaces import EventSink
@@ -146,6 +147,7 @@ async def compose(
             spooler=spooler or NoSpooler(),
             random=SystemRandom(),
             keyed_hash=keyed_hash,
+            approvals=NoApprovals() if keys is None else ApprovalCodes(keys),
             incidents=IncidentFolder(Path(config.terminal.data_dir) / "incidents"),
         ),
         operator_display=devices.operator_display or _no_display(),
