@@ -17,6 +17,7 @@ import uvicorn
 from backoffice.clock import system_now
 from backoffice.config import Config
 from backoffice.desired.publisher import Publisher
+from backoffice.enrolling import Enrolling, load_materials
 from backoffice.execution.contract import Adapter
 from backoffice.execution.executor import Executor
 from backoffice.execution.simulated import SimulatedAdapter
@@ -81,7 +82,17 @@ class BackOffice:
             self._link = self._make_link(instance)
             if config.fleet.keys:
                 self._publisher = self._make_publisher(instance)
-        self.app = make_app(Desk(self.database, self.context, self._on_decided))
+        self._listener = socket.create_server((config.server.host, config.server.port), backlog=128)
+        scheme = "https" if config.tls.cert_file else "http"
+        self.url = config.server.public_url or f"{scheme}://{config.server.host}:{self._listener.getsockname()[1]}"
+        self.app = make_app(Desk(self.database, self.context, self._on_decided, self._make_enrolling()))
+
+    def _make_enrolling(self) -> Enrolling | None:
+        materials = load_materials(self.config, office_url=self.url)
+        if materials is None:
+            return None
+        days = self.config.enrolment.lifetime_days
+        return Enrolling(self.database, materials, now=system_now, lifetime_days=days)
 
     def _make_link(self, instance: str) -> Link:
         broker = self.config.broker
@@ -128,11 +139,18 @@ class BackOffice:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, then say offline and let go of everything."""
-        listener = socket.create_server((self.config.server.host, self.config.server.port), backlog=128)
-        url = self.config.server.public_url or f"http://{self.config.server.host}:{listener.getsockname()[1]}"
+        tls = self.config.tls
         server = _Server(
-            uvicorn.Config(self.app, log_level="warning", timeout_graceful_shutdown=2, lifespan="off", ws="none"),
-            lambda: _say_ready(url),
+            uvicorn.Config(
+                self.app,
+                log_level="warning",
+                timeout_graceful_shutdown=2,
+                lifespan="off",
+                ws="none",
+                ssl_certfile=tls.cert_file or None,
+                ssl_keyfile=tls.key_file or None,
+            ),
+            lambda: _say_ready(self.url),
         )
         try:
             async with asyncio.TaskGroup() as group:
@@ -144,7 +162,7 @@ class BackOffice:
                     parts.append(group.create_task(self._link.run(), name="link"))
                 if self._publisher is not None:
                     parts.append(group.create_task(self._publisher.run(), name="fleet"))
-                pages = group.create_task(server.serve(sockets=[listener]), name="pages")
+                pages = group.create_task(server.serve(sockets=[self._listener]), name="pages")
                 await stop.wait()
                 server.should_exit = True
                 if self._link is not None:
@@ -153,7 +171,7 @@ class BackOffice:
                 for part in parts:
                     part.cancel()
         finally:
-            listener.close()
+            self._listener.close()
             for adapter in self._adapters.values():
                 await adapter.close()
             self.database.close()

@@ -29,6 +29,10 @@ class Signer:
         """Return the envelope of a line of the anchor file: a type of its own, which no till accepts."""
         return seal(payload, payload_type=ANCHOR_TYPE, kid=self._kid, key=self._key)
 
+    def seal_enrolment(self, payload: bytes, payload_type: str) -> bytes:
+        """Return the envelope of an enrolment document or a renewed certificate, which no other reader accepts."""
+        return seal(payload, payload_type=payload_type, kid=self._kid, key=self._key)
+
     def approval_code(self, answer: ApprovalAnswer) -> str:
         """Return the text of an approval answer's QR code: a type of its own, which means nothing on the wire."""
         return write_answer(answer, kid=self._kid, key=self._key)

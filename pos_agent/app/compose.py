@@ -29,6 +29,7 @@ from pos_agent.app.inbox import Inbox
 from pos_agent.app.incidents import IncidentFolder
 from pos_agent.app.inert import NoApprovals, NoDisplay, NoLookUp, NoPins, NoSpooler
 from pos_agent.app.pins import PinWorker
+from pos_agent.app.renewal import CertificateWatch, finish_interrupted
 from pos_agent.control.server import ControlServer
 from pos_agent.devices.interfaces import EventSink
 from pos_agent.devices.supervisor import DeviceSupervisor
@@ -117,6 +118,7 @@ async def compose(
         stack.push_async_callback(journal.close)
     devices, device_code = _devices(config, data, inbox.put if fleet is None else fleet.tap(inbox.put))
     keys, keyed_hash, identity_code = _identity(config)
+    finish_interrupted(config)
     if journal is not None and keys is not None and config.printing.rescue_code:
         journal.finish_slips = RescueCodes(kid=keys.device_key_id, key=keys.device_key)
     code = safe_code or journal_code or device_code or identity_code
@@ -171,6 +173,9 @@ async def compose(
             retention_days=config.journal.retention_days,
             sign=_signer(keys),
         )
+    if sync is not None and config.renewal.url:
+        renewal = CertificateWatch(config, clock=clock, sink=inbox.put, on_renewed=sync.reconnect)
+        runners.append(("renewal", renewal.run))
         runners.append(("housekeeping", upkeep.run))
     if fleet is not None:
         fleet.attach(supervisor, controller, spooler=spooler, journal=journal, sync=sync, safe_code=code)

@@ -194,6 +194,12 @@ class TimerFired(msgspec.Struct, frozen=True):
 
     name: str
     timer_id: int
+class CertificateChanged(msgspec.Struct, frozen=True):
+    """The renewal of the till's certificate failed: `code` such as ``E-RENEW``; empty = it is well again."""
+
+    code: str
+
+
 
 
 Event = (
@@ -214,3 +220,4 @@ Event = (
     | StorageChanged
     | TimerFired
 )
+    | CertificateChanged

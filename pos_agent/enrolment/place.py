@@ -44,10 +44,11 @@ def config_text(text: str, document: EnrolmentDocument, places: Places) -> str:
         "merchant_id": document.merchant_id,
         "merchant_name": document.merchant_name,
         "store_name": document.store_name,
+        "data_dir": str(places.data_dir),
     }
     if is_new:
         text = _HEAD
-        terminal |= {"data_dir": str(places.data_dir), "production": True}
+        terminal["production"] = True
     text = put(text, "terminal", terminal)
     files = {"ca_file": places.broker_ca, "cert_file": places.cert_file, "key_file": places.key_file}
     broker = {"url": document.broker_url} | {key: str(path) for key, path in files.items()}

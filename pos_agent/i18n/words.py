@@ -178,6 +178,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "E-RENEW2": ("证书过期太久", "Enrol this till anew"),
     "E-RENEW3": ("请求太多,稍后再试", "Too many, later"),
     "E-CLOCK": ("时间不对,请校时", "Clock is wrong"),
+    "E-RENEW4": ("请后台允许续期", "Office must let it"),
     "E-DISK": ("存储写不进,请报修", "Storage fault"),
     "E-DISK1": ("存储已满,请报修", "Storage is full"),
     "E-DISK2": ("存储只读,请报修", "Storage is read-only"),
@@ -230,6 +231,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "storage.E-DISK1": ("存储已满,不能退款", "Disk full: no refund"),
     "storage.E-DISK2": ("存储只读,不能退款", "Disk R/O: no refund"),
     "storage.E-JOURNAL": ("账本损坏,不能退款", "Damaged: no refund"),
+    "notice.E-RENEW": ("证书续期失败 E-RENEW", "Cert fails E-RENEW"),
+    "notice.E-RENEW1": ("终端已吊销 E-RENEW1", "Revoked E-RENEW1"),
+    "notice.E-RENEW2": ("证书过期 E-RENEW2", "Expired E-RENEW2"),
+    "notice.E-RENEW4": ("待后台放行 E-RENEW4", "Office: E-RENEW4"),
     "notice.paper_low": ("纸快用完,请备纸卷", "Paper is low"),
     "notice.printer": ("打印机: {cause}", "Printer: {cause}"),
     # -- answers of the acquirer, field 39 (payments.md section 6) -------------------------------------------------

@@ -112,6 +112,10 @@ class SyncService:
         """Return True while the broker is there."""
         return self._link.is_connected
 
+    def reconnect(self) -> None:
+        """Connect again, with the certificate files as they are now."""
+        self._connection.reconnect()
+
     @property
     def is_back_office_present(self) -> bool:
         """Return True while the back office is there, as proved on this connection."""

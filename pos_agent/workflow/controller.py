@@ -125,6 +125,7 @@ class Controller:
             ev.StorageChanged: self._on_storage,
             ev.TimerFired: self._on_timer,
             ev.RequestStored: self._on_fact,
+            ev.CertificateChanged: self._on_certificate,
             ev.RequestHeld: self._on_fact,
             ev.PrintJobEnded: self._on_printed,
         }
@@ -365,6 +366,10 @@ class Controller:
 
     async def _on_device(self, event: ev.DeviceStatusChanged) -> None:
         self._situation.on_device(event)
+    async def _on_certificate(self, event: ev.CertificateChanged) -> None:
+        self._situation.facts.certificate_code = event.code
+        await self._fire(Trigger.UPDATE)
+
         await self._fire(Trigger.DEVICE)
 
     async def _on_link(self, event: ev.LinkChanged) -> None:

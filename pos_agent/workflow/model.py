@@ -155,6 +155,7 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
         storage_code: Why no refund may begin (E-DISK1 …), empty = it may.
     """
 
+        certificate_code: Why the certificate was not renewed (E-RENEW …); refunds go on.
     now: datetime
     is_clock_trusted: bool = True
     is_broker_connected: bool = False
@@ -175,6 +176,7 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
     storage_code: str = ""
     is_paper_low: bool = False
 
+    certificate_code: str = ""
 
 class Fresh(msgspec.Struct, frozen=True, kw_only=True):
     """Drawn outside for one approval question; as `pos_agent.domain.approval.ApprovalQuestion` says."""

@@ -156,6 +156,10 @@ def _notice(scene: Scene) -> tuple[str, dict[str, str]]:
         return "notice.held", {"count": str(facts.outbox.held)}
     if facts.is_paper_low:
         return "notice.paper_low", {}
+    if facts.is_printer_swapped:
+        return "notice.printer_swapped", {}
+    if facts.certificate_code:
+        return f"notice.{facts.certificate_code}", {}
     return ("", {}) if facts.is_clock_trusted else ("clock.notice", {})
 
 

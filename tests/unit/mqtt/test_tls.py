@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pos_agent.mqtt import _tls
+from pos_agent.mqtt.validity import validity
 from tests.fixtures_broker import Pki
 
 DAY_S = 86_400
@@ -16,7 +17,7 @@ def test_validity_of_a_certificate_is_read_to_the_second(tmp_path: Path) -> None
     cert_file, _ = Pki(tmp_path).issue(
         "t-1", from_days=-2, to_days=9000
     )  # behind 2049: GeneralizedTime follows UTCTime
-    not_before, not_after = _tls.validity(cert_file.read_text())
+    not_before, not_after = validity(cert_file.read_text())
     assert abs(not_before - (time.time() - 2 * DAY_S)) < 60
     assert abs(not_after - (time.time() + 9000 * DAY_S)) < 60
 
@@ -33,7 +34,7 @@ def test_own_certificate_code_tells_clock_from_certificate(tmp_path: Path) -> No
 @settings(max_examples=50)
 def test_validity_of_garbage_raises_value_or_index_error(body: bytes) -> None:
     with pytest.raises((ValueError, IndexError)):
-        _tls.validity(ssl.DER_cert_to_PEM_cert(b"\x30\x10" + body[:16]))
+        validity(ssl.DER_cert_to_PEM_cert(b"\x30\x10" + body[:16]))
 
 
 def test_classify_names_what_to_look_at() -> None:

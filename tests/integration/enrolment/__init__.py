@@ -1,0 +1,1 @@
+"""Enrolment and renewal, between real processes over real TLS."""
