@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from backoffice.clock import system_now
 from backoffice.config import Config
 from backoffice.desired import bundle as bundles
-from backoffice.desired import progress, rollouts
+from backoffice.desired import progress, rollouts, waiting
 from backoffice.desired.bundle import Bundle, BundleError
 from backoffice.listing import both
 from backoffice.store.database import Database
@@ -185,6 +185,7 @@ def terminal_show(arguments: argparse.Namespace, config: Config) -> tuple[str, o
         if session.get(Terminal, arguments.id) is None:
             raise ValueError(f"no till {arguments.id}")
         found = progress.tills(session, [arguments.id])[arguments.id]
+        next_version = waiting.highest_numbers(session, [arguments.id])[arguments.id] + 1
     running = "has never said what it runs" if found.running is None else f"runs version {found.running}"
     if found.running == 0:
         running = "runs its own file alone"
@@ -193,8 +194,8 @@ def terminal_show(arguments: argparse.Namespace, config: Config) -> tuple[str, o
         lines.append(f"  given version {found.desired} ({found.rollout}): {found.state} {found.reason}".rstrip())
     if found.detail:
         lines.append(f"  {found.detail}")
-    lines.append(f"  next free version {found.next_version}")
-    return "\n".join(lines), {"terminal_id": arguments.id, "config": found}
+    lines.append(f"  next free version {next_version}")
+    return "\n".join(lines), {"terminal_id": arguments.id, "next_version": next_version, "config": found}
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace, Config], tuple[str, object]]] = {

@@ -4,17 +4,32 @@ from collections import Counter
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session, aliased, defer
 
-from backoffice.desired import waiting
 from backoffice.desired.bundle import BundleError
 from backoffice.store.rollout_tables import ConfigDocument, ConfigReport, Rollout
+from backoffice.store.schema import Terminal
 from pos_agent.domain.desired import ConfigState
 
 HELD, WAITING, SENT, PASSED = "held", "waiting", "sent", "passed"
 #: What a till has answered: it is not waited for any more.
 ANSWERED = (ConfigState.CONFIRMED.value, ConfigState.ROLLED_BACK.value, ConfigState.REJECTED.value)
+_WRONG = (ConfigState.ROLLED_BACK.value, ConfigState.REJECTED.value)
+_newer = aliased(ConfigDocument)
+#: Of a `Terminal`: what was given to it last did not stay (`TillConfig.is_wrong`, in SQL).
+WENT_WRONG = Terminal.terminal_id.in_(
+    select(ConfigReport.terminal_id).where(
+        ConfigReport.state.in_(_WRONG),
+        ~exists()
+        .where(
+            _newer.terminal_id == ConfigReport.terminal_id,
+            _newer.released_at.is_not(None),
+            _newer.version > ConfigReport.attempted_version,
+        )
+        .correlate(ConfigReport),
+    )
+)
 
 
 class TillProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,12 +151,11 @@ class TillConfig(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     at: datetime | None = None
     reported_at: datetime | None = None
-    next_version: int = 1
 
     @property
     def is_wrong(self) -> bool:
         """Return True if what it was given last did not stay."""
-        return self.state in (ConfigState.ROLLED_BACK, ConfigState.REJECTED)
+        return self.state in _WRONG
 
 
 def tills(session: Session, terminal_ids: list[str]) -> dict[str, TillConfig]:
@@ -167,15 +181,15 @@ def tills(session: Session, terminal_ids: list[str]) -> dict[str, TillConfig]:
         row.terminal_id: row
         for row in session.scalars(select(ConfigReport).where(ConfigReport.terminal_id.in_(terminal_ids)))
     }
-    numbers = waiting.highest_numbers(session, terminal_ids)
-    return {
-        each: _config(documents.get(each), reports.get(each), next_version=numbers[each] + 1) for each in terminal_ids
-    }
+    return {each: _config(documents.get(each), reports.get(each)) for each in terminal_ids}
 
 
-def _config(document: ConfigDocument | None, report: ConfigReport | None, *, next_version: int) -> TillConfig:
-    state = _state(document, report) if document else (report.state if report else "")
-    is_wrong = state in (ConfigState.ROLLED_BACK, ConfigState.REJECTED)
+def _config(document: ConfigDocument | None, report: ConfigReport | None) -> TillConfig:
+    if report is not None and (document is None or report.attempted_version > document.version):
+        state = report.state
+    else:
+        state = _state(document, report) if document else ""
+    is_wrong = state in _WRONG
     return TillConfig(
         desired=document.version if document else 0,
         rollout=document.rollout if document else "",
@@ -187,5 +201,4 @@ def _config(document: ConfigDocument | None, report: ConfigReport | None, *, nex
         detail=report.detail if report and is_wrong else "",
         at=report.at if report else None,
         reported_at=report.reported_at if report else None,
-        next_version=next_version,
     )
