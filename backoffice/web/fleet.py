@@ -7,6 +7,8 @@ from sqlalchemy import ColumnElement, Select, case, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backoffice import anchors
+from backoffice.desired import progress
+from backoffice.desired.progress import TillConfig
 from backoffice.store.schema import OutboxRow, Refund, Terminal
 from backoffice.web.lists import escaped
 
@@ -22,7 +24,9 @@ class TillLine(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         missing: Submissions that the till has made after the newest that we have: its outbox as far as we know.
         undelivered: States that we have for it and that it has not acknowledged: our outbox to it.
-        problems: ``denied``, ``suspect``, ``missing``, ``undelivered`` while it is online; empty = none known.
+        problems: ``denied``, ``suspect``, ``missing``, ``undelivered`` while it is online, ``config`` if the newest one
+            did not stay; empty = none known.
+        config: What it runs, was given and said.
     """
 
     terminal_id: str
@@ -38,6 +42,7 @@ class TillLine(msgspec.Struct, frozen=True, kw_only=True):
     problems: list[str]
     audit_lines: int
     audit_head: str
+    config: TillConfig
 
 
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +69,7 @@ _PROBLEM = or_(
     Terminal.is_suspect.is_(True),
     Terminal.is_online.is_(True) & _HAS_OUTBOX,
     Terminal.last_seq > _STORED,
+    progress.WENT_WRONG,
 )
 
 
@@ -144,6 +150,7 @@ def _lines(session: Session, terminals: list[Terminal]) -> list[TillLine]:
     undelivered = _by_till(session, select(OutboxRow.terminal_id, func.count()), OutboxRow.terminal_id, ids)
     stored = _by_till(session, select(Refund.terminal_id, func.max(Refund.terminal_seq)), Refund.terminal_id, ids)
     heads = anchors.newest(session, ids)
+    configs = progress.tills(session, ids)
     lines = []
     for terminal in terminals:
         head = heads.get(terminal.terminal_id)
@@ -161,9 +168,10 @@ def _lines(session: Session, terminals: list[Terminal]) -> list[TillLine]:
                 last_seq=terminal.last_seq,
                 missing=missing,
                 undelivered=waiting,
-                problems=_problems(terminal, missing, waiting),
+                problems=_problems(terminal, missing, waiting, configs[terminal.terminal_id]),
                 audit_lines=head.line if head else 0,
                 audit_head=head.head if head else "",
+                config=configs[terminal.terminal_id],
             )
         )
     return lines
@@ -176,11 +184,12 @@ def _by_till(
     return {terminal_id: int(count) for terminal_id, count in rows}
 
 
-def _problems(terminal: Terminal, missing: int, undelivered: int) -> list[str]:
+def _problems(terminal: Terminal, missing: int, undelivered: int, config: TillConfig) -> list[str]:
     found = {
         "denied": terminal.is_denied,
         "suspect": terminal.is_suspect,
         "missing": missing > 0,
         "undelivered": undelivered > 0 and terminal.is_online,
+        "config": config.is_wrong,
     }
     return [name for name, is_so in found.items() if is_so]

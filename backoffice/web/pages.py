@@ -17,6 +17,7 @@ from backoffice.store.schema import Refund
 from backoffice.web import auth, desk_facts, enrol, fleet, gate, lists
 from backoffice.web.render import LOCALE_COOKIE, page
 from pos_agent.domain.codes import pay_code_scheme
+from pos_agent.domain.desired import Reason
 from pos_agent.domain.identifiers import is_refund_request_id
 from pos_agent.domain.refund import Channel, MoneyMoved
 from pos_agent.i18n.backoffice import LOCALES
@@ -271,6 +272,7 @@ async def get_terminals(request: Request) -> Response:
         found=found,
         asked=asked,
         views=fleet.VIEWS,
+        reasons=frozenset(Reason),
         here=here,
         waiting=waiting,
     )
