@@ -117,8 +117,8 @@ async def compose(
     if journal is not None:
         stack.push_async_callback(journal.close)
     devices, device_code = _devices(config, data, inbox.put if fleet is None else fleet.tap(inbox.put))
-    keys, keyed_hash, identity_code = _identity(config)
     finish_interrupted(config)
+    keys, keyed_hash, identity_code = _identity(config)
     if journal is not None and keys is not None and config.printing.rescue_code:
         journal.finish_slips = RescueCodes(kid=keys.device_key_id, key=keys.device_key)
     code = safe_code or journal_code or device_code or identity_code
@@ -164,6 +164,9 @@ async def compose(
         safe_code=code,
     )
     runners.append(("workflow", controller.run))
+    if sync is not None and config.renewal.url:
+        renewal = CertificateWatch(config, clock=clock, sink=inbox.put, on_renewed=sync.reconnect)
+        runners.append(("renewal", renewal.run))
     if journal is not None:
         upkeep = Housekeeping(
             journal,
@@ -173,9 +176,6 @@ async def compose(
             retention_days=config.journal.retention_days,
             sign=_signer(keys),
         )
-    if sync is not None and config.renewal.url:
-        renewal = CertificateWatch(config, clock=clock, sink=inbox.put, on_renewed=sync.reconnect)
-        runners.append(("renewal", renewal.run))
         runners.append(("housekeeping", upkeep.run))
     if fleet is not None:
         fleet.attach(supervisor, controller, spooler=spooler, journal=journal, sync=sync, safe_code=code)

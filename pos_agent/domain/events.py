@@ -189,17 +189,17 @@ class StorageChanged(msgspec.Struct, frozen=True):
     code: str
 
 
-class TimerFired(msgspec.Struct, frozen=True):
-    """A timer of the workflow ran out. `timer_id` guards against a late one of an earlier state."""
-
-    name: str
-    timer_id: int
 class CertificateChanged(msgspec.Struct, frozen=True):
     """The renewal of the till's certificate failed: `code` such as ``E-RENEW``; empty = it is well again."""
 
     code: str
 
 
+class TimerFired(msgspec.Struct, frozen=True):
+    """A timer of the workflow ran out. `timer_id` guards against a late one of an earlier state."""
+
+    name: str
+    timer_id: int
 
 
 Event = (
@@ -218,6 +218,6 @@ Event = (
     | RefundCommitted
     | CommitFailed
     | StorageChanged
+    | CertificateChanged
     | TimerFired
 )
-    | CertificateChanged

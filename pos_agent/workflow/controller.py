@@ -123,9 +123,9 @@ class Controller:
             ev.RefundCommitted: self._on_committed,
             ev.CommitFailed: self._on_commit_failed,
             ev.StorageChanged: self._on_storage,
+            ev.CertificateChanged: self._on_certificate,
             ev.TimerFired: self._on_timer,
             ev.RequestStored: self._on_fact,
-            ev.CertificateChanged: self._on_certificate,
             ev.RequestHeld: self._on_fact,
             ev.PrintJobEnded: self._on_printed,
         }
@@ -364,12 +364,12 @@ class Controller:
         self._situation.facts.storage_code = event.code
         await self._fire(Trigger.UPDATE)
 
-    async def _on_device(self, event: ev.DeviceStatusChanged) -> None:
-        self._situation.on_device(event)
     async def _on_certificate(self, event: ev.CertificateChanged) -> None:
         self._situation.facts.certificate_code = event.code
         await self._fire(Trigger.UPDATE)
 
+    async def _on_device(self, event: ev.DeviceStatusChanged) -> None:
+        self._situation.on_device(event)
         await self._fire(Trigger.DEVICE)
 
     async def _on_link(self, event: ev.LinkChanged) -> None:

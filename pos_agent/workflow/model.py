@@ -153,9 +153,9 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
         is_paper_low: The printer's near-end sensor says so; it still prints.
         lookup_s: Seconds that the look-up has taken.
         storage_code: Why no refund may begin (E-DISK1 …), empty = it may.
+        certificate_code: Why the certificate was not renewed (E-RENEW …); refunds go on.
     """
 
-        certificate_code: Why the certificate was not renewed (E-RENEW …); refunds go on.
     now: datetime
     is_clock_trusted: bool = True
     is_broker_connected: bool = False
@@ -174,9 +174,9 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
     lookup_s: int = 0
     safe_code: str = ""
     storage_code: str = ""
+    certificate_code: str = ""
     is_paper_low: bool = False
 
-    certificate_code: str = ""
 
 class Fresh(msgspec.Struct, frozen=True, kw_only=True):
     """Drawn outside for one approval question; as `pos_agent.domain.approval.ApprovalQuestion` says."""

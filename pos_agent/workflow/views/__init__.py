@@ -154,12 +154,10 @@ def _notice(scene: Scene) -> tuple[str, dict[str, str]]:
         return "notice.keyboard_mode", {}
     if facts.outbox.held:
         return "notice.held", {"count": str(facts.outbox.held)}
-    if facts.is_paper_low:
-        return "notice.paper_low", {}
-    if facts.is_printer_swapped:
-        return "notice.printer_swapped", {}
     if facts.certificate_code:
         return f"notice.{facts.certificate_code}", {}
+    if facts.is_paper_low:
+        return "notice.paper_low", {}
     return ("", {}) if facts.is_clock_trusted else ("clock.notice", {})
 
 
