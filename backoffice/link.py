@@ -20,15 +20,22 @@ from pos_agent.errors import BrokerError
 from pos_agent.mqtt.connection import Session
 from pos_agent.mqtt.messages import InboundMessage, LinkState, Properties, Subscription
 from pos_agent.protocol.envelope import DOWN_TYPE
+from pos_agent.protocol.messages import AppAckMessage, MessageKind, RefundStateMessage
 from pos_agent.protocol.topics import BACK_OFFICE_STATE, PREFIX, Leaf, terminal_topic
 
 _log = logging.getLogger(__name__)
-#: Messages taken into one transaction; the broker has no more than its window on the way to us anyway.
-BATCH = 64
+#: Messages taken into one transaction; the broker has no more than 200 on the way to us anyway.
+BATCH = 128
+#: A batch of this many messages says that more are on their way: the next one waits for them this long. A transaction
+#: costs ten times what a request costs inside it.
+_BUSY = 4
+_GATHER_S = 0.005
 #: Answers to look-ups are of no use later (D7).
 ANSWER_EXPIRY_S = 10
 _QUEUE = 1000
 _RETRY_S = 1.0
+#: Pause where all that is due is held by another transaction, which sends it, changes it or clears it.
+_LOCKED_S = 0.1
 
 
 class Link:
@@ -158,18 +165,27 @@ class Link:
         """Store batch after batch; the replies of one are on their way while the next is stored."""
         async with asyncio.TaskGroup() as group:
             before: list[asyncio.Task[None]] = []
+            batch: list[InboundMessage] = []
             while True:
-                batch = [await self._inbox.get()]
-                while len(batch) < BATCH and not self._inbox.empty():
-                    batch.append(self._inbox.get_nowait())
+                batch = await self._next_batch(len(batch))
                 replies = await self._store([Incoming(message.topic, message.payload) for message in batch])
                 for message in batch:
                     message.ack()
                 if before:
                     await asyncio.wait(before)  # a broker that takes nothing must not make a heap of replies
                 before = [group.create_task(self._quietly(self._publish(reply)), name="reply") for reply in replies]
-                self._on_received()
+                if any(map(_may_bring_work, replies)):
+                    self._on_received()
                 self._wake.set()
+
+    async def _next_batch(self, previous: int) -> list[InboundMessage]:
+        """Wait for messages; under load a moment longer, so that more of them share a transaction."""
+        batch = [await self._inbox.get()]
+        if previous >= _BUSY:
+            await asyncio.sleep(_GATHER_S)
+        while len(batch) < BATCH and not self._inbox.empty():
+            batch.append(self._inbox.get_nowait())
+        return batch
 
     async def _store(self, batch: list[Incoming]) -> list[Reply]:
         """Store a batch; if it cannot be stored as a whole, one by one, so that one bad message holds up no other."""
@@ -201,18 +217,25 @@ class Link:
         while True:
             await self._connected.wait()
             self._wake.clear()
-            rows = await self._database.write(lambda session: outbox.take_due(session, self._now))
-            async with asyncio.TaskGroup() as group:
-                for row in rows:
-                    group.create_task(self._quietly(self._publish_row(row)), name="state")
-            if rows:
-                continue
+            # Looked at first, without the lock: as a rule nothing is due, as first states go with their acks.
             due_s = await self._database.read(lambda session: outbox.next_due_s(session, self._now))
+            if due_s == 0.0:
+                if await self._send_due():
+                    continue
+                due_s = _LOCKED_S
             try:
                 async with asyncio.timeout(due_s):
                     await self._wake.wait()
             except TimeoutError:
                 continue
+
+    async def _send_due(self) -> int:
+        """Publish what is due; returns how much it was, 0 where another worker has it."""
+        rows = await self._database.write(lambda session: outbox.take_due(session, self._now))
+        async with asyncio.TaskGroup() as group:
+            for row in rows:
+                group.create_task(self._quietly(self._publish_row(row)), name="state")
+        return len(rows)
 
     async def _publish_row(self, row: outbox.DownRow) -> None:
         await self._transport.publish(
@@ -227,3 +250,14 @@ class Link:
             await publishing
         except BrokerError as error:
             _log.debug("not published: %s", error)
+
+
+def _may_bring_work(reply: Reply) -> bool:
+    """Return False for what tells of a new request: it waits for a person, whatever the executor does."""
+    match reply.message:
+        case AppAckMessage(kind=MessageKind.REFUND_REQUEST):
+            return False
+        case RefundStateMessage(update=update):
+            return update.seq > 1
+        case _:
+            return True

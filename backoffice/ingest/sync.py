@@ -23,6 +23,7 @@ from pos_agent.protocol.topics import Leaf
 
 #: Longest token that is told apart; ours have 48 characters.
 _MAX_TOKEN = 64
+_ID = Refund.refund_request_id
 
 
 def answer(session: Session, context: Context, terminal: Terminal, message: SyncMessage) -> list[Reply]:
@@ -93,8 +94,10 @@ def _compare_page(
     restoring.hear(session, context.now, terminal, message)
     outbox.hurry(session, context.now, terminal.terminal_id)
     wanted = []
+    ids = [item.refund_request_id for item in message.items]
+    known = {each.refund_request_id: each for each in session.scalars(select(Refund).where(_ID.in_(ids)))}
     for item in message.items:
-        refund = session.get(Refund, item.refund_request_id)
+        refund = known.get(item.refund_request_id)
         if refund is None or refund.terminal_id != terminal.terminal_id:
             wanted.append(item.refund_request_id)
         else:

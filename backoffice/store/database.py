@@ -18,6 +18,10 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 #: Longest wait for SQLite's write lock before a transaction fails, in milliseconds.
 _BUSY_TIMEOUT_MS = 10_000
+#: Page cache of a connection. SQLite's 2 MB hold no day of a shop.
+_CACHE_KIB = 32_768
+#: WAL pages before they are folded back, 16 MiB: a fold writes each page once and flushes the database file.
+_CHECKPOINT_PAGES = 4_000
 #: deadlock_detected and serialization_failure: nothing was changed, and a repeat may succeed. Source: PostgreSQL 15,
 #: appendix A and section 13.3.4.
 _REPEATABLE = frozenset({"40P01", "40001"})
@@ -38,17 +42,21 @@ class Database:
             url: SQLAlchemy URL.
             pool: Threads, and connections kept.
         """
-        options: dict[str, Any] = {"pool_size": pool + 1, "max_overflow": 2}
-        options |= {"json_serializer": _json_text, "json_deserializer": msgspec.json.decode}
-        self.engine = create_engine(_driver(url), **options)
+        options: dict[str, Any] = {"json_serializer": _json_text, "json_deserializer": msgspec.json.decode}
+        self.engine = create_engine(_driver(url), pool_size=pool + 1, max_overflow=2, **options)
+        readers = self.engine
         self._threads = ThreadPoolExecutor(pool, thread_name_prefix="database")
         #: SQLite has one writer. Waiting here wakes at once; its own busy handler sleeps up to 100 ms at a time, and
         #: ingest, outbox and executor would wait for each other's sleep.
         self._turn: AbstractContextManager[Any] = nullcontext()
         if self.engine.dialect.name == "sqlite":
             self._turn = threading.Lock()
+            # One connection writes, so that its page cache stays good: whoever else had written would empty it.
+            readers = self.engine
+            self.engine = create_engine(url, pool_size=1, max_overflow=0, **options)
+            _prepare_sqlite(readers)
             _prepare_sqlite(self.engine)
-        self._reader = self.engine.execution_options(is_reading=True)
+        self._reader = readers.execution_options(is_reading=True)
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -91,6 +99,7 @@ class Database:
         """Wait for running work, then close all connections."""
         self._threads.shutdown(wait=True)
         self.engine.dispose()
+        self._reader.dispose()
 
 
 def _repeating(transaction: Callable[[], _T]) -> _T:
@@ -126,6 +135,8 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        cursor.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         cursor.close()
 
     def on_begin(connection: Connection) -> None:

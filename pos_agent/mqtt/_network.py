@@ -36,9 +36,8 @@ class _Mailbox:
     commands: deque[Command]
     event_fd: int
 
-    def put(self, command: Command) -> None:
-        """Hand over and wake the thread; always: "was it empty?" would race with `take`."""
-        self.commands.append(command)
+    def wake(self) -> None:
+        """Wake the thread: there are commands."""
         os.eventfd_write(self.event_fd, 1)
 
     def take(self) -> list[Command]:
@@ -79,6 +78,7 @@ class Network:
         self._failures = 0
         self._is_stopping = False
         self._is_joined = False
+        self._is_waking = False
         self.window = settings.window
 
     def start(self) -> "asyncio.Future[None]":
@@ -92,7 +92,16 @@ class Network:
             _refuse([command], self._outlet)
             self._outlet.flush()
             return
-        self._mailbox.put(command)
+        self._mailbox.commands.append(command)
+        if not self._is_waking:
+            self._is_waking = True
+            self._loop.call_soon(self._wake)
+
+    def _wake(self) -> None:
+        """Wake the thread once for all commands of this turn of the loop; each wake-up costs two changes of thread."""
+        self._is_waking = False
+        if not self._is_joined:
+            self._mailbox.wake()
 
     def join(self) -> None:
         """Wait for the thread that has ended, and close what it used."""

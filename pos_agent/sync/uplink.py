@@ -38,6 +38,10 @@ _MOST_LATE: Final = 64
 _NOT_AUTHORIZED: Final = 0x87
 #: Rows of a backlog that share one attempt commit.
 _AHEAD: Final = 64
+#: Rows that may wait for the back office's ack, in windows of the connection. No more than one window waits for the
+#: broker (D7); the others are there already, and the back office stores them while the next window is on its way.
+#: With one window the two sides would wait for each other (ADR 0026).
+_DEPTH: Final = 4
 _Key = tuple[str, str, int]
 
 
@@ -196,7 +200,7 @@ class Uplink:
     def _room(self) -> int:
         """Return how many rows may start."""
         late = sum(flight.is_late for flight in self._flights.values())
-        free = self._sender.window - (len(self._flights) - late)
+        free = _DEPTH * self._sender.window - (len(self._flights) - late)
         return min(free, 1) if late > _MOST_LATE or not self._link.is_present else free
 
     def _pause(self, first_s: float) -> None:
