@@ -56,6 +56,22 @@ class ScanBody(msgspec.Struct, forbid_unknown_fields=True):
     symbology: Annotated[str, msgspec.Meta(pattern=r"^(\][A-Za-z][0-9A-Za-z])?$")] = ""
 
 
+class ScannerKind(StrEnum):
+    """A scanner that the bench can put on the till."""
+
+    PLAIN = "plain"
+    ACK_NAK = "ack_nak"
+    SSI = "ssi"
+    GROW = "grow"
+    CAMERA = "camera"
+
+
+class ScannerBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Which scanner: text and CR, the same acknowledged, Zebra SSI, Grow GM65, or a camera."""
+
+    kind: ScannerKind
+
+
 class FaultBody(msgspec.Struct, forbid_unknown_fields=True):
     """A fault to switch on; `device` only where several can have it."""
 

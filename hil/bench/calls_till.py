@@ -9,12 +9,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from hil.bench import view
-from hil.bench.bodies import KeysBody, ScanBody
+from hil.bench.bodies import KeysBody, ScanBody, ScannerBody
 from hil.bench.errors import ApiError, body, number
 from hil.rig.changes import Change
 from hil.rig.rig import Rig
+from hil.rig.scanners import NoPictureError
 
 MAX_WAIT_S = 60.0
+MAX_PICTURE_BYTES = 8 * 1024 * 1024
 _LOOK_EVERY_S = 1.0
 
 
@@ -71,6 +73,32 @@ def _scan_bytes(wanted: ScanBody) -> bytes:
         return bytes.fromhex(wanted.hex)
     except ValueError as error:
         raise ApiError(422, "invalid", f"hex: {error}", "two hexadecimal digits a byte") from error
+
+
+async def post_scanner(request: Request) -> Response:
+    """Put another scanner on the till; the daemon is started again with its configuration."""
+    rig = _rig(request)
+    wanted = await body(request, ScannerBody)
+    await rig.choose_scanner(wanted.kind.value)
+    return JSONResponse({"kind": rig.devices.scanner.kind})
+
+
+async def post_camera(request: Request) -> Response:
+    """Hold a picture (PNG, JPEG) before the camera; answers the screen's number from before."""
+    rig = _rig(request)
+    _require_power(rig, "scanner")
+    if rig.devices.scanner.kind != "camera":
+        raise ApiError(409, "no_camera", "the scanner is no camera", 'POST /scanner {"kind": "camera"}')
+    data = await request.body()
+    if len(data) > MAX_PICTURE_BYTES:
+        raise ApiError(413, "too_large", f"the picture has {len(data)} bytes, at most {MAX_PICTURE_BYTES} are taken")
+    seq = rig.changes.screen_seq
+    try:
+        if rig.daemon.is_powered:
+            await asyncio.to_thread(rig.devices.scanner.show_picture, data)
+    except NoPictureError as error:
+        raise ApiError(422, "no_picture", str(error), "send the bytes of a PNG or JPEG file") from error
+    return JSONResponse({"screen_seq": seq})
 
 
 async def get_sales(request: Request) -> Response:

@@ -85,6 +85,16 @@ class BenchClient:
         seq: int = self.call("POST", "/scan", json={"data": data, **options})["screen_seq"]
         return seq
 
+    def choose_scanner(self, kind: str) -> None:
+        """Put another scanner on the till, and wait until it is in use."""
+        self.call("POST", "/scanner", json={"kind": kind})
+        self.wait_device("scanner", is_online=True)
+
+    def show(self, picture: bytes) -> int:
+        """Hold a picture before the camera."""
+        seq: int = self.call("POST", "/camera", content=picture)["screen_seq"]
+        return seq
+
     def scan_hex(self, data: bytes, **options: Any) -> int:
         """Make the scanner send these bytes."""
         seq: int = self.call("POST", "/scan", json={"hex": data.hex(), **options})["screen_seq"]

@@ -39,6 +39,8 @@ CALLS: tuple[Call, ...] = (
     Call("GET", "/state", calls_till.get_state, query={"since": "answer only after screen number SEQ", **_WAIT}),
     Call("POST", "/keys", calls_till.post_keys, bodies.KeysBody),
     Call("POST", "/scan", calls_till.post_scan, bodies.ScanBody),
+    Call("POST", "/scanner", calls_till.post_scanner, bodies.ScannerBody),
+    Call("POST", "/camera", calls_till.post_camera),
     Call("GET", "/sales", calls_till.get_sales),
     Call("GET", "/slips", calls_till.get_slips, query={"since": "answer only after slip_seq SEQ", **_WAIT}),
     Call("GET", "/slips/{slip_id}.png", calls_till.get_slip_png, media_type="image/png"),

@@ -39,6 +39,7 @@ async def state(rig: Rig) -> dict[str, Any]:
         "screens": screens(rig),
         "daemon": None if status is None else msgspec.to_builtins(status),
         **_status_fields(status),
+        "scanner": rig.devices.scanner.kind,
         "unplugged": sorted(rig.devices.unplugged),
         "faults": [msgspec.to_builtins(fault) for fault in rig.faults.active],
         "broker": rig.broker.mode,

@@ -24,7 +24,6 @@ from pos_agent.domain.config import (
     KeypadConfig,
     PolicyConfig,
     PrinterConfig,
-    ScannerConfig,
     TerminalConfig,
     TrustConfig,
 )
@@ -105,14 +104,24 @@ class Daemon:
     async def prepare(self, config: Config) -> None:
         """Write the configuration, create the operators, and keep a picture of the fresh data for `reset_data`."""
         write_data(self._shipped_dir, paper_speed=self._paper_speed)
-        self._config_path.write_text(toml_text(msgspec.to_builtins(config)), "utf-8")
-        self._config_path.chmod(0o600)
+        self.configure(config)
         self._data_dir.mkdir(mode=0o700)
         for one in self.operators:
             command = ["pos_agent", "operator", "add", "--config", str(self._config_path)]
             command += ["--no", one.no, "--name", one.name, "--role", one.role]
             await run_tool(command, log_path=self._log_path, input_text=one.pin + "\n", env=_ENVIRONMENT)
         shutil.copytree(self._data_dir, self._fresh_dir)
+
+    def configure(self, config: Config) -> None:
+        """Write the configuration; a running daemon has read the last one."""
+        self._config_path.write_text(toml_text(msgspec.to_builtins(config)), "utf-8")
+        self._config_path.chmod(0o600)
+
+    async def restart(self) -> None:
+        """End the daemon in order and start it again on the same data, if it is on."""
+        if self._process.is_running:
+            await self._process.stop()
+            self.on()
 
     def reset_data(self) -> None:
         """Put the fresh data back. The daemon must not run."""
@@ -166,8 +175,7 @@ class Daemon:
             self._clock_path.write_text(f"{skew_s:+d}s\n", "ascii")
             return False
         if skew_s and self._process.is_running:
-            await self._process.stop()
-            self.on()
+            await self.restart()
             return True
         return False
 
@@ -271,7 +279,7 @@ def make_config(*, devices: DeviceSet, data_dir: Path, broker_url: str, pki: Pki
             lookup_key_file=str(pki.lookup_key_file),
         ),
         devices=DevicesConfig(
-            scanner=ScannerConfig(path=str(devices.folder / "scanner")),
+            scanner=devices.scanner.config,
             printer=_printer_config(devices),
             keypad=KeypadConfig(path=str(devices.folder / "keypad")),
             operator_display=_operator_display_config(devices),

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from hil.rig.scanners import BenchScanner
 from hil.simulators.display import SimLineDisplay, SimTerminal
 from hil.simulators.framebuffer import SimFramebuffer
 from hil.simulators.keypad import SimKeypad
 from hil.simulators.printer import SimPrinter
-from hil.simulators.scanner import SimScanner
 
 #: USB ids of the simulated printer come from its descriptors.
 OPERATOR_SIZES = {"40x12": (40, 12), "20x4": (20, 4), "framebuffer": (40, 12)}
@@ -48,7 +48,7 @@ class DeviceSet:
         self.folder = folder
         columns, rows = OPERATOR_SIZES[operator_size]
         self.operator_size = (columns, rows)
-        self.scanner = SimScanner(folder / "scanner")
+        self.scanner = BenchScanner(folder)
         self.keypad = SimKeypad(folder / "keypad")
         self.operator_display: SimTerminal | SimLineDisplay | SimFramebuffer
         if operator_size == "40x12":
@@ -110,6 +110,7 @@ class DeviceSet:
     async def reset(self) -> None:
         """Make the devices as new: everything plugged in, nothing unread, unprinted or on paper. No daemon may run."""
         self.unplugged.clear()
+        self.scanner.choose("plain")
         for device in (self.scanner, self.keypad, self.operator_display, self.customer_display):
             device.unplug()
             device.plug()

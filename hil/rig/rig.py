@@ -19,6 +19,7 @@ from hil.rig.faults import Faults
 from hil.rig.operator import Operator, random_pin
 from hil.rig.pki import make_pki
 from hil.rig.ports import free_port, socket_folder
+from pos_agent.domain.config import Config
 
 TERMINAL_ID = "t-demo-01"
 #: Common names of the back office's certificates: one for each role and worker (D15).
@@ -115,17 +116,36 @@ class Rig:
     async def start(self) -> None:
         """Start everything; return when the till shows its sign-in screen and is online."""
         await self.devices.start()
-        config = make_config(
+        await _together(
+            self.broker.up(), self.acquirer.start(), self.back_office.prepare(), self.daemon.prepare(self._config())
+        )
+        await self._start_processes()
+
+    def _config(self) -> Config:
+        return make_config(
             devices=self.devices,
             data_dir=self.daemon.data_dir,
             broker_url=self.broker.url,
             pki=self.pki,
             locale=self.options.locale,
         )
-        await _together(
-            self.broker.up(), self.acquirer.start(), self.back_office.prepare(), self.daemon.prepare(config)
-        )
-        await self._start_processes()
+
+    async def choose_scanner(self, kind: str) -> None:
+        """Put another scanner on the till, as a technician does: off, other unit, its configuration, on.
+
+        Args:
+            kind: One of `hil.rig.scanners.SCANNERS`.
+        """
+        if kind == self.devices.scanner.kind:
+            return
+        was_on = self.daemon.is_powered
+        await self.daemon.stop()
+        self.devices.darken()
+        self.devices.scanner.choose(kind)
+        self.daemon.configure(self._config())
+        if was_on:
+            self.daemon.on()
+        self.changes.add("device", device="scanner", verb=kind)
 
     async def _start_processes(self) -> None:
         self.daemon.on()
@@ -150,6 +170,7 @@ class Rig:
         await self.faults.clear_all()
         await self.devices.reset()
         self.daemon.reset_data()
+        self.daemon.configure(self._config())
         self.back_office.reset_data()
         await _together(self.broker.wipe(), self.acquirer.reset())
         await self._start_processes()

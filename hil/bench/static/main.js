@@ -1,6 +1,7 @@
 // Puts the page together: live state in, keys, scans and faults out.
 
 import { call, live, scan, stream } from "./api.js";
+import { buildScanner } from "./scanner.js";
 import { barcode } from "./code128.js";
 import { buildAcquirer, buildFaults, makeSwitch } from "./faults.js";
 import { buildKeypad, buildLegend } from "./keypad.js";
@@ -148,6 +149,7 @@ async function start() {
   buildKeypad($("keypad"), $("operator"), onError);
   buildFaults($("faults"), onError);
   buildAcquirer($("acquirer"), onError);
+  buildScanner({ select: $("scanner-kind"), picture: $("scanner-picture"), place: $("scanner") }, onError);
   makeSwitch($("power"), {
     isOn: (state) => state.power === "on",
     set: (isOn) => call("POST", `/power/${isOn ? "on" : "cut"}`),
