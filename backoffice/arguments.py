@@ -100,6 +100,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_people(make, commands)
     _add_terminals(make, commands)
     _add_requests(make, commands)
+    _add_coupons(make, commands)
     _add_upkeep(make, commands)
     _add_audit(make, commands)
     add_desired(make, commands)
@@ -271,12 +272,46 @@ def _add_requests(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") 
     operators.add_argument("--days", type=int, default=30)
 
 
+def _add_coupons(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -> None:
+    coupon = make.group(commands, "coupon", "goodwill coupons, and taking coupons of any kind")
+    issue = make.command(
+        coupon,
+        "issue",
+        "make a goodwill coupon from the month's budget",
+        "Prints its code once: only a hash is kept. Above [coupons] alone_up_to_minor another person approves first.",
+        "pos-backoffice coupon issue --amount 20 --reason 'long wait' --by li",
+    )
+    issue.add_argument("--amount", required=True, help="in yuan, as at the till: 3 or 3.50")
+    issue.add_argument("--reason", required=True)
+    issue.add_argument("--store", default="", help="store of the merchant")
+    issue.add_argument("--request", default="", help="the refund that it is a courtesy beside")
+    approve = make.command(coupon, "approve", "approve a coupon that another person asked for; prints its code once")
+    approve.add_argument("id", help="as 'coupon list' says")
+    redeem = make.command(
+        coupon,
+        "redeem",
+        "take a coupon, once",
+        "Without --code it is read from standard input. Exit status 1 and the reason, if it is not taken: used before "
+        "(and when), expired, unknown, another merchant's.",
+        "pos-backoffice coupon redeem --receipt 20261123-0042 --by li --json < code.txt",
+    )
+    redeem.add_argument("--code", default="", help="20 digits, in groups or not")
+    redeem.add_argument("--receipt", default="", help="of the cash desk; the same again is no second redemption")
+    for parser in (issue, redeem):
+        parser.add_argument("--merchant", default="", help="default = the only one there is")
+    for parser in (issue, approve, redeem):
+        parser.add_argument("--by", required=True, metavar="PERSON", help="who does it, for roles and the audit trail")
+    listing = make.command(coupon, "list", "list coupons, their sums, and what is left of the budgets")
+    listing.add_argument("--state", default="", choices=["", "pending", "issued", "redeemed", "refused"])
+    listing.add_argument("--limit", type=int, default=100)
+
+
 def _add_upkeep(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -> None:
     copy = make.command(
         commands,
         "backup",
-        "copy the SQLite database while it is in use",
-        "The copy is one moment, checked and read back. PostgreSQL: pg_dump.",
+        "copy the database while it is in use",
+        "The copy is one moment, checked and read back; of PostgreSQL by its own pg_dump.",
         "pos-backoffice backup /mnt/safe/2026-11-23.db",
     )
     copy.add_argument("file", type=Path, help="where to; never overwritten")

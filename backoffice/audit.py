@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backoffice.clock import Now
-from backoffice.store.schema import AuditLine, Refund
+from backoffice.store.schema import AuditLine, Coupon, Refund
 
 #: The line before the first.
 ROOT = "0" * 64
@@ -115,7 +115,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify(session: Session) -> Verdict:
-    """Check the chain of every request, and that its last line says the state that the request has."""
+    """Check the chain of every request and coupon, and that its last line says the state that it has."""
     differences: dict[str, str] = {}
     count = requests = 0
     heads = hashlib.sha256()
@@ -124,6 +124,7 @@ def verify(session: Session) -> Verdict:
     )
     chains = groupby(session.scalars(statement), key=lambda line: line.refund_request_id)
     states = {row[0]: row[1] for row in session.execute(select(Refund.refund_request_id, Refund.state))}
+    states |= {row[0]: row[1] for row in session.execute(select(Coupon.coupon_id, Coupon.state))}
     for request_id, found in chains:
         lines = list(found)
         requests, count = requests + 1, count + len(lines)

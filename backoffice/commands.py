@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from backoffice import backup, chains, demo, enrolment, inviting, listing, sales, slips, upkeep
+from backoffice import backup, chains, coupon_tool, demo, enrolment, inviting, listing, sales, slips, upkeep
 from backoffice.clock import system_now
 from backoffice.config import Config, load_config
 from backoffice.desired import commands as desired
@@ -185,6 +185,12 @@ def _rescue(arguments: argparse.Namespace, config: Config) -> int:
     return 0 if is_all_here else 1
 
 
+def _coupon(arguments: argparse.Namespace, config: Config) -> int:
+    words, facts, is_done = coupon_tool.run(arguments, config)
+    _say(arguments, words, facts)
+    return 0 if is_done else 1
+
+
 _Command = Callable[[argparse.Namespace, Config], int]
 _COMMANDS: dict[str, _Command] = {
     "backup": _upkeep(upkeep.back_up),
@@ -201,6 +207,7 @@ _COMMANDS: dict[str, _Command] = {
     "report operators": _upkeep(listing.operators),
     "reconcile": _upkeep(upkeep.reconcile),
     "rescue": _rescue,
+    **{f"coupon {action}": _coupon for action in ("issue", "approve", "redeem", "list")},
     "serve": _serve,
     "init": _init,
     "keys": _keys,

@@ -185,6 +185,21 @@ class ReviewConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     escalate_after_min: int = 2_880
 
 
+class CouponsConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Coupons (trust.md 10): what may be given away beside refunds, and for how long a code is good.
+
+    Attributes:
+        budgets: For a calendar month of the shop, minor units: by merchant id, and by ``MERCHANT/STORE`` for a store
+            inside its merchant's. A merchant without one gives no goodwill coupons.
+        alone_up_to_minor: Above it a second person approves: finance, from `review.management_from_minor` a manager.
+        valid_days: A code is good for so long after it was issued.
+    """
+
+    budgets: dict[str, int] = {}
+    alone_up_to_minor: int = 5_000
+    valid_days: int = 90
+
+
 class AuditConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Where the chains are anchored (I6).
 
@@ -229,6 +244,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     review: ReviewConfig = msgspec.field(default_factory=ReviewConfig)
     execution: ExecutionConfig = msgspec.field(default_factory=ExecutionConfig)
     audit: AuditConfig = msgspec.field(default_factory=AuditConfig)
+    coupons: CouponsConfig = msgspec.field(default_factory=CouponsConfig)
 
 
 def load_config(path: Path) -> Config:

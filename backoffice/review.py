@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backoffice.coupon_book import settle
 from backoffice.history import suspicions
 from backoffice.ingest.context import Context
 from backoffice.ingest.facts import sale_facts
@@ -16,6 +17,7 @@ from backoffice.refunds import bind_sale, is_restoring, lock_refund, move, reque
 from backoffice.rules import has_rank, levels_needed, refuse_amount, refuse_sale
 from backoffice.states import State
 from backoffice.store.schema import Decision, Operator, Refund, Sale
+from pos_agent.domain.identifiers import grouped
 from pos_agent.domain.refund import RefundType
 from pos_agent.i18n.backoffice import text
 
@@ -201,8 +203,8 @@ def _approve(session: Session, context: Context, actor: Actor, refund: Refund, c
         detail = f"approval {len(given) + 1} of {len(levels)}"
         touch(session, refund, actor=actor.name, before=refund.state, detail=detail, now=context.now)
     elif request_of(refund).refund_type is RefundType.COUPON:
-        code = refund.refund_request_id[2:14]
-        arrival = text("arrival.coupon", context.locale, code=code)
+        code = settle(session, context, refund, approver_id=actor.person_id, actor=actor.name)
+        arrival = text("arrival.coupon", context.locale, code=grouped(code))
         move(session, refund, State.COUPON_ISSUED, actor=actor.name, now=context.now, arrival=arrival, reason=arrival)
     else:
         move(session, refund, State.APPROVED, actor=actor.name, now=context.now, detail="approved")

@@ -14,12 +14,13 @@
     ``{"alarms": [{"alarm_id", "name", "terminal_id", "refund_request_id", "data", "at"}, …]}``; the newest 500
 ``GET /api/sales?q=``
     ``{"sales": […]}``
+``POST /api/coupons/redeem``, ``GET /api/coupons``
+    `backoffice.web.coupons`
 ``GET /api/health``
     without sign-in
 """
 
 from http import HTTPStatus
-from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -30,9 +31,9 @@ from backoffice import review
 from backoffice.review import Command, DecisionError, Shown, StaleError
 from backoffice.states import State
 from backoffice.web import auth, desk_facts, facts, fleet, gate, lists
+from backoffice.web.bodies import Json, read_body
 from pos_agent.i18n.backoffice import text
 
-_T = TypeVar("_T")
 #: Requests or alarms on one page of a script's list.
 _LIST_LIMIT = 500
 
@@ -52,31 +53,6 @@ class DecisionCall(msgspec.Struct, forbid_unknown_fields=True):
     reason: str = ""
 
 
-class Json(Response):
-    """A response of msgspec's JSON."""
-
-    media_type = "application/json"
-
-    def render(self, content: object) -> bytes:
-        """Encode structs as they are."""
-        return msgspec.json.encode(content)
-
-
-async def _body(request: Request, kind: type[_T]) -> _T:
-    """Return the body as it is documented.
-
-    Raises:
-        msgspec.DecodeError: It is not.
-    """
-    body = await request.body()
-    if rb"\u0000" in body:
-        raise msgspec.DecodeError("NUL in text")
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise msgspec.DecodeError(str(error)) from error
-
-
 def problem(code: str, status: int, *, locale: str = "en", detail: str = "") -> JSONResponse:
     """Return an error as JSON: ``{"error": {"code", "message", "detail"}}``."""
     message = text(code if "." in code else f"error.{code}", locale)
@@ -91,7 +67,7 @@ async def health(request: Request) -> Response:
 
 async def login(request: Request) -> Response:
     """Open a session."""
-    call = await _body(request, LoginCall)
+    call = await read_body(request, LoginCall)
     desk = gate.desk_of(request)
     try:
         token, csrf = await gate.sign_in(desk, call.user, call.password, address=gate.address_of(request))
@@ -137,7 +113,7 @@ async def post_decision(request: Request) -> Response:
     """Take a decision."""
     session_of = await gate.signed_in(request)
     gate.check_csrf(session_of, request.headers.get(gate.CSRF_HEADER))
-    call = await _body(request, DecisionCall)
+    call = await read_body(request, DecisionCall)
     desk, request_id = gate.desk_of(request), request.path_params["request_id"]
     command = Command(kind=call.decision, shown=call.shown, reason=call.reason)
     await desk.database.write(lambda db: review.decide(db, desk.context, session_of.actor, request_id, command))

@@ -14,7 +14,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from backoffice.review import DecisionError
-from backoffice.web import api, approve, enrol, pages
+from backoffice.web import api, approve, coupons, enrol, pages
 from backoffice.web.gate import Desk, SignInNeededError
 
 _STATIC = Path(__file__).parent / "static"
@@ -61,6 +61,7 @@ def make_app(desk: Desk) -> Starlette:
             *api.ROUTES,
             *enrol.ROUTES,
             *approve.ROUTES,
+            *coupons.ROUTES,
             *pages.ROUTES,
             Mount("/static", StaticFiles(directory=_STATIC), name="static"),
         ],
