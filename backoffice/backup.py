@@ -1,6 +1,6 @@
 """Copies of an SQLite database: taken while it is in use, put back while nobody uses it (trust.md 8).
 
-PostgreSQL has its own tools: ``pg_dump`` and ``pg_restore``; afterwards ``pos-backoffice restore`` without a file.
+For PostgreSQL: `backoffice.backup_postgres`.
 """
 
 import contextlib
@@ -38,10 +38,7 @@ def sqlite_file(config: Config) -> Path:
     """
     scheme, _, name = config.database.url.partition(":///")
     if scheme != "sqlite" or not name:
-        raise BackupError(
-            "not SQLite: back up with 'pg_dump --format=custom', put back with 'pg_restore --clean' while no "
-            "back office runs, then run 'pos-backoffice restore' without a file"
-        )
+        raise BackupError("not SQLite: copy it with its own tools, then run 'pos-backoffice restore' without a file")
     return Path(name)
 
 
@@ -83,12 +80,20 @@ def back_up(database: Path, target: Path) -> Copy:
     try:
         _copy(database, part)
         made = inspect_copy(part)
-        part.rename(target)
+        return durable(part, target, epoch=made.epoch, refunds=made.refunds)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def durable(part: Path, target: Path, *, epoch: int, refunds: int) -> Copy:
+    """Flush a whole copy, give it its name, and say what it is."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    part.rename(target)
     _sync_folder(target.parent)
-    return msgspec.structs.replace(made, file=str(target))
+    return Copy(file=str(target), size_bytes=target.stat().st_size, sha256=digest, epoch=epoch, refunds=refunds)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -150,7 +155,7 @@ def put_back(copy: Path, database: Path) -> Iterator[Path]:
     """
     inspect_copy(copy)
     with _locked(database, fcntl.LOCK_EX, "a back office runs on this database: stop it first"):
-        kept = _free_name(database)
+        kept = free_name(database)
         fresh = database.with_name(database.name + ".restoring")
         fresh.unlink(missing_ok=True)
         _copy(copy, fresh)
@@ -166,7 +171,8 @@ def put_back(copy: Path, database: Path) -> Iterator[Path]:
             raise
 
 
-def _free_name(database: Path) -> Path:
+def free_name(database: Path) -> Path:
+    """Return where what is replaced is kept: the first name that nothing has."""
     number = 1
     while (kept := database.with_name(f"{database.name}.replaced-{number}")).exists():
         number += 1

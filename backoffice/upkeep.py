@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from backoffice import backup, reconciliation, restoring
+from backoffice import backup, backup_postgres, reconciliation, restoring
 from backoffice.clock import system_now
 from backoffice.config import AcquirerConfig, Config
 from backoffice.execution import lease
@@ -16,7 +16,11 @@ from backoffice.store.database import Database, upgrade
 
 def back_up(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
     """Copy the database while it is in use."""
-    copy = backup.back_up(backup.sqlite_file(config), arguments.file)
+    url = config.database.url
+    if backup_postgres.is_postgres(url):
+        copy = backup_postgres.back_up(url, arguments.file)
+    else:
+        copy = backup.back_up(backup.sqlite_file(config), arguments.file)
     words = f"{copy.file}: {copy.refunds} refunds, epoch {copy.epoch}, {copy.size_bytes} bytes, sha256 {copy.sha256}"
     return words, copy
 
@@ -25,11 +29,14 @@ def restore(arguments: argparse.Namespace, config: Config) -> tuple[str, object]
     """Put a copy back, or take one that was put back by other means, and start a new epoch."""
     if arguments.file is None:
         epoch, kept = _begin(config, lost_epoch=0), None
+    elif backup_postgres.is_postgres(config.database.url):
+        with backup_postgres.put_back(arguments.file, config.database.url) as (lost_epoch, kept):
+            epoch = _begin(config, lost_epoch=lost_epoch, is_checked=True)
     else:
         database = backup.sqlite_file(config)
         lost_epoch = backup.epoch_of(database)
         with backup.put_back(arguments.file, database) as kept:
-            epoch = _begin(config, lost_epoch=lost_epoch)
+            epoch = _begin(config, lost_epoch=lost_epoch, is_checked=True)
     words = (
         f"epoch {epoch}; refunds wait until all are checked. Start 'pos-backoffice serve', let the tills connect, "
         "look with 'pos-backoffice resume'."
@@ -39,12 +46,13 @@ def restore(arguments: argparse.Namespace, config: Config) -> tuple[str, object]
     return words, {"epoch": epoch, "kept": str(kept) if kept is not None and kept.exists() else None}
 
 
-def _begin(config: Config, *, lost_epoch: int) -> int:
+def _begin(config: Config, *, lost_epoch: int, is_checked: bool = False) -> int:
+    """Start a new epoch; `is_checked`: nobody uses the database, whatever leases its copy names."""
     upgrade(config.database.url)
     database = Database(config.database.url, pool=1)
     try:
         with database.writing() as session:
-            if not lost_epoch and lease.is_held(session, system_now):
+            if not is_checked and lease.is_held(session, system_now):
                 raise backup.BackupError("a back office runs on this database: stop it first")
             return restoring.begin(session, system_now, lost_epoch=lost_epoch)
     finally:

@@ -17,7 +17,7 @@ from backoffice import cli
 from pos_agent.protocol.ed25519 import PrivateKey
 from tests.fakes.broker_office import OFFICE_KID
 from tests.fixtures_broker import Broker, broker, pki
-from tests.fixtures_postgres import postgresql
+from tests.fixtures_postgres import empty, postgresql
 
 __all__ = ["broker", "pki", "postgresql"]
 ROOT = Path(__file__).parents[3]
@@ -54,6 +54,7 @@ class Desk:
     acquirer_url: str = ""
     url: str = ""
     process: "subprocess.Popen[str] | None" = None
+    database_url: str = "sqlite:///backoffice.db"
 
     @property
     def config(self) -> Path:
@@ -126,6 +127,8 @@ def _write_config(desk: Desk) -> None:
 lookup_key_file = "lookup.key"
 [server]
 port = 0
+[database]
+url = "{desk.database_url}"
 [broker]
 url = "mqtts://127.0.0.1:{desk.broker.port}"
 ca_file = "{desk.broker.pki.ca_file}"
@@ -151,13 +154,17 @@ lease_s = 2
 
 
 @pytest.fixture
-def desk(tmp_path: Path, broker: Broker) -> Iterator[Desk]:
+def desk(tmp_path: Path, broker: Broker, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """Yield a running back office; on PostgreSQL where a test asks so by an indirect parameter."""
     folder = tmp_path / "desk"
     folder.mkdir()
     acquirer, url = _start(
         "hil.acquirer", "--ledger", str(folder / "ledger.jsonl"), "--hang-s", "5", log=folder / "acquirer.log"
     )
     made = Desk(folder, broker, PrivateKey.generate(), "", acquirer_url=url)
+    if getattr(request, "param", "sqlite") == "postgresql":
+        made.database_url = str(request.getfixturevalue("postgresql"))
+        empty(made.database_url)
     try:
         _write_config(made)
         made.public_key = json.loads(made.prepare("keys"))["public_key"]

@@ -21,6 +21,7 @@ from tests.fakes.broker_till import TillUnderTest, open_till
 from tests.integration.backoffice.conftest import PASSWORD, TERMINAL_ID, Desk
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
+_on_both = pytest.mark.parametrize("desk", ["sqlite", "postgresql"], indirect=True)
 
 
 async def _decide(desk: Desk, request_id: str, decision: str, reason: str = "") -> int:
@@ -109,6 +110,7 @@ def _open_till(desk: Desk) -> AbstractAsyncContextManager[TillUnderTest]:
     )
 
 
+@_on_both
 async def test_restore_of_an_older_copy_converges_and_pays_nothing_twice(desk: Desk) -> None:
     async with _open_till(desk) as till:
         shop = Shop(desk, till)
@@ -146,6 +148,7 @@ async def test_restore_of_an_older_copy_converges_and_pays_nothing_twice(desk: D
 
         await shop.decided(lost_open, "approve", RefundState.SUCCEEDED)
         assert await _moved(desk) == {paid_before: 1, paid_after: 1, lost_paid: 1, lost_open: 1}
+        assert restored["kept"] is not None, "what was replaced is kept"
     assert desk.stop() == 0
 
 
@@ -153,6 +156,7 @@ async def _is_done(desk: Desk) -> bool:
     return bool(json.loads(desk.tool("resume"))["is_done"])
 
 
+@_on_both
 async def test_restore_beside_a_running_back_office_is_refused_and_changes_nothing(desk: Desk) -> None:
     copy = json.loads(desk.tool("backup", str(desk.folder / "old.backup")))
     assert "stop it first" in desk.tool_refused("restore", copy["file"])
@@ -160,10 +164,12 @@ async def test_restore_beside_a_running_back_office_is_refused_and_changes_nothi
     assert json.loads(desk.tool("resume"))["started_at"] is None
 
 
+@_on_both
 async def test_restore_of_a_broken_copy_is_refused_and_the_database_stays(desk: Desk) -> None:
     assert desk.stop() == 0
-    broken = desk.folder / "broken.backup"
-    broken.write_bytes((desk.folder / "backoffice.db").read_bytes()[:5000])
+    broken, whole = desk.folder / "broken.backup", desk.folder / "whole.backup"
+    desk.tool("backup", str(whole))
+    broken.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     assert "broken.backup" in desk.tool_refused("restore", str(broken))
     desk.start()
     assert await _states(desk) == {}
