@@ -35,6 +35,7 @@ from pos_agent.devices.interfaces import EventSink
 from pos_agent.devices.supervisor import DeviceSupervisor
 from pos_agent.domain.config import Config, DevicesConfig, DisplayConfig
 from pos_agent.domain.reasons import Phrase, Reason
+from pos_agent.domain.slip import SlipKind
 from pos_agent.errors import ConfigError, JournalCorruptError, JournalError
 from pos_agent.journal.store import Journal
 from pos_agent.mqtt.connection import MqttConnection
@@ -134,7 +135,15 @@ async def compose(
         runners.append(("sync", sync.run))
     spooler = None
     if journal is not None and not code:
-        spooler = Spooler(journal, devices.printer, clock=clock, sink=inbox.put, expiry_s=config.printing.job_expiry_s)
+        spooler = Spooler(
+            journal,
+            devices.printer,
+            clock=clock,
+            sink=inbox.put,
+            expiry_s=config.printing.job_expiry_s,
+            drawer_kinds=frozenset(map(SlipKind, config.printing.open_drawer_after)),
+            can_sound=config.printing.beep_at_refusals,
+        )
         runners.append(("spooler", spooler.run))
     pins = PinWorker(journal, inbox.put) if journal is not None else None
     if pins is not None:

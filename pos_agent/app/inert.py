@@ -51,7 +51,18 @@ class NoApprovals:
 class NoSpooler:
     """Prints nothing."""
 
+    is_paused = False
+
     def allow_results(self, is_allowed: bool) -> None:
+        """Do nothing."""
+
+    def set_paused(self, is_paused: bool) -> None:
+        """Do nothing."""
+
+    def accept_printer(self) -> None:
+        """Do nothing."""
+
+    def sound(self) -> None:
         """Do nothing."""
 
 

@@ -250,6 +250,9 @@ class PrintingConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         copies_merchant, copies_customer: How many of each request slip.
         rescue_code: Print the signed request as a QR code on the shop's copy, for the day when the card dies before it
             was sent; by printers that draw QR codes themselves.
+        open_drawer_after: Slips after which the printer's cash drawer opens: ``shift``, ``result``; none by default.
+            Only originals, and only while they are younger than a minute.
+        beep_at_refusals: Sound the printer's buzzer, where its profile has one, besides the display.
     """
 
     result_slip: str = "window"
@@ -257,6 +260,8 @@ class PrintingConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     copies_merchant: int = 1
     copies_customer: int = 1
     rescue_code: bool = True
+    open_drawer_after: tuple[str, ...] = ()
+    beep_at_refusals: bool = False
 
 
 class JournalConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

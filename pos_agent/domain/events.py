@@ -4,6 +4,7 @@ Devices, sync and the spooler put; only `pos_agent.workflow.controller` takes.
 """
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -143,8 +144,12 @@ class PrintJobEnded(msgspec.Struct, frozen=True):
     outcome: PrintOutcome
 
 
+#: Why a job waits while an operator has stopped printing.
+PRINTING_PAUSED: Final = "printing_paused"
+
+
 class PrintJobPaused(msgspec.Struct, frozen=True):
-    """A job waits for a person: paper, cover, cable."""
+    """A job waits for a person: paper, cover, cable, or the operator who stopped printing."""
 
     job_id: int
     refund_request_id: str

@@ -4,6 +4,7 @@ Blocks are plain data so that the journal keeps them as JSON and a changed profi
 """
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -86,6 +87,10 @@ class SlipKind(StrEnum):
     POLICY = "policy"
     SHIFT = "shift"
     APPROVAL = "approval"
+
+
+#: After an original of these the cash drawer may open by itself: nobody practises them, and they are few.
+DRAWER_KINDS: Final = frozenset({SlipKind.SHIFT, SlipKind.RESULT})
 
 
 class SlipDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

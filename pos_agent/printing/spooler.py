@@ -10,10 +10,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from pos_agent.devices.interfaces import EventSink, PrinterStatus, PrintReport
+from pos_agent.devices.interfaces import (
+    CashDrawer,
+    EventSink,
+    PrinterStatus,
+    PrintReport,
+    ReplaceablePrinter,
+    ToneIndicator,
+)
 from pos_agent.domain.clock import Clock
-from pos_agent.domain.events import PrintJobEnded, PrintJobPaused
-from pos_agent.domain.slip import PrintOutcome, SlipDocument
+from pos_agent.domain.events import PRINTING_PAUSED, PrintJobEnded, PrintJobPaused
+from pos_agent.domain.slip import PrintOutcome, SlipDocument, SlipKind
 from pos_agent.errors import ConfigError, DeviceError, PosAgentError, UnencodableError
 from pos_agent.journal.records import PrintJobRecord
 from pos_agent.printing.recovery import PastJobs, queue_cut_off_copies
@@ -25,6 +32,10 @@ READY_GRACE_S = 0.3
 #: After a refusal that the status did not foresee; keeps a lying status from spinning.
 REFUSED_PAUSE_S = 0.5
 NO_PRINTER = "E_NOHARDWARE"
+#: A drawer that opens for a slip of long ago opens before nobody's eyes.
+DRAWER_WITHIN_S = 60.0
+#: A tone that comes late says something about another moment.
+SOUND_WITHIN_S = 1.0
 
 
 class _Signal(Protocol):
@@ -80,16 +91,29 @@ class JobPrinter(Protocol):
 class Spooler:
     """The one owner of the printer.
 
+    An operator may pause it (`set_paused`): the slip under way is finished, the others wait and expire as always. A
+    restart prints again: nobody there may know of the pause.
+
     Args:
         journal: Where the jobs are.
         printer: None = this till has none: its jobs wait, are reported as paused, and expire.
         clock: For the age of jobs.
         sink: Gets `PrintJobEnded` and `PrintJobPaused`.
         expiry_s: A job older than this when it could print is not printed by itself.
+        drawer_kinds: Slips after which the printer's cash drawer is opened.
+        can_sound: The printer sounds at refusals, where it has a buzzer.
     """
 
     def __init__(
-        self, journal: PrintJobs, printer: JobPrinter | None, *, clock: Clock, sink: EventSink, expiry_s: float
+        self,
+        journal: PrintJobs,
+        printer: JobPrinter | None,
+        *,
+        clock: Clock,
+        sink: EventSink,
+        expiry_s: float,
+        drawer_kinds: frozenset[SlipKind] = frozenset(),
+        can_sound: bool = False,
     ) -> None:
         self._journal = journal
         self._printer = printer
@@ -101,6 +125,35 @@ class Spooler:
         self._started_s = clock.monotonic_s()
         self._paused_job: int | None = None
         self._is_printing = False
+        self._drawer_kinds = drawer_kinds
+        self._can_sound = can_sound
+        self._sound_at_s: float | None = None
+        self._is_accepting = False
+        self._is_paused = False
+
+    @property
+    def is_paused(self) -> bool:
+        """Return whether an operator has stopped printing."""
+        return self._is_paused
+
+    def set_paused(self, is_paused: bool) -> None:
+        """Stop printing after the slip under way, or go on."""
+        _LOG.info("printing paused=%s", is_paused)
+        self._is_paused = is_paused
+        self._paused_job = None
+        self._journal.print_jobs_changed.set()
+
+    def accept_printer(self) -> None:
+        """Take the printer that is there for the till's own: a person says so (field.md 18)."""
+        self._is_accepting = True
+        self._journal.print_jobs_changed.set()
+
+    def sound(self) -> None:
+        """Sound the printer's buzzer now or never; nothing where there is none."""
+        printer: object = self._printer
+        if self._can_sound and isinstance(printer, ToneIndicator):
+            self._sound_at_s = self._clock.monotonic_s()
+            self._journal.print_jobs_changed.set()
 
     @property
     def is_printing(self) -> bool:
@@ -117,13 +170,16 @@ class Spooler:
         """Print until cancelled. A job that is cancelled inside ends UNKNOWN at the journal's next opening."""
         await queue_cut_off_copies(self._journal, clock=self._clock, expiry_s=self._expiry_s)
         while True:
+            await self._do_small_things()
             job = await self._next()
             if job is None:
                 await self._journal.print_jobs_changed.wait()
             elif self._age_s(job) > self._expiry_s:
                 await self._end(job, PrintOutcome.EXPIRED)
+            elif self._is_paused:
+                await self._wait(job, PRINTING_PAUSED)
             elif self._printer is None:
-                await self._wait_without_printer(job)
+                await self._wait(job, NO_PRINTER)
             else:
                 await self._work(job, self._printer)
 
@@ -147,6 +203,33 @@ class Spooler:
         finally:
             self._is_printing = False
         await self._close(job, report)
+        if report.outcome is not PrintOutcome.UNKNOWN and not report.was_interrupted:
+            await self._open_drawer(job, printer)
+
+    async def _open_drawer(self, job: PrintJobRecord, printer: JobPrinter) -> None:
+        """Open the cash drawer after a slip of the configured kinds: an original, and while somebody stands there."""
+        is_occasion = job.kind in self._drawer_kinds and not job.copy_no and self._age_s(job) <= DRAWER_WITHIN_S
+        if is_occasion and isinstance(printer, CashDrawer):
+            try:
+                is_there = await printer.open_drawer()
+            except DeviceError as error:
+                _LOG.warning("cash drawer not opened job=%d cause=%s", job.job_id, error)
+            else:
+                _LOG.info("cash drawer job=%d opened=%s", job.job_id, is_there)
+
+    async def _do_small_things(self) -> None:
+        """Do what was asked for between two slips."""
+        asked_at_s, self._sound_at_s = self._sound_at_s, None
+        is_accepting, self._is_accepting = self._is_accepting, False
+        printer: object = self._printer
+        try:
+            if is_accepting and isinstance(printer, ReplaceablePrinter):
+                await printer.accept()
+            is_due = asked_at_s is not None and self._clock.monotonic_s() - asked_at_s <= SOUND_WITHIN_S
+            if is_due and isinstance(printer, ToneIndicator):
+                await printer.sound()
+        except DeviceError as error:
+            _LOG.info("printer did not do it cause=%s", error)
 
     async def _record_start(self, job: PrintJobRecord, data: bytes, profile_id: str) -> None:
         """Commit bytes and start, at once: the journal's writer makes one fsync of what is queued together, not two."""
@@ -204,9 +287,9 @@ class Spooler:
     async def _next(self) -> PrintJobRecord | None:
         return await self._journal.next_print_job(with_results=self._are_results_allowed)
 
-    async def _wait_without_printer(self, job: PrintJobRecord) -> None:
-        """Say once that there is no printer, then wait for new jobs or for this one's expiry."""
-        self._pause(job, NO_PRINTER)
+    async def _wait(self, job: PrintJobRecord, code: str) -> None:
+        """Say once why nothing is printed, then wait for news or for this job's expiry."""
+        self._pause(job, code)
         left_s = max(self._expiry_s - self._age_s(job), 0.0) + 1.0
         with suppress(TimeoutError):
             await asyncio.wait_for(self._journal.print_jobs_changed.wait(), left_s)

@@ -19,6 +19,7 @@ import msgspec
 
 from pos_agent.domain.config import Config
 from pos_agent.domain.identifiers import is_terminal_id
+from pos_agent.domain.slip import DRAWER_KINDS
 from pos_agent.errors import ConfigFileError, ConfigValueError
 
 ENVIRONMENT_PREFIX = "POS_AGENT__"
@@ -244,8 +245,14 @@ def _check_meaning(config: Config, origins: Mapping[str, str]) -> None:
             re.compile(pattern)
         except re.error as error:
             fail("policy.order_patterns", f"entry {index}: {error}", "write a regular expression")
+    _check_printing(config, fail)
+
+
+def _check_printing(config: Config, fail: Any) -> None:
     if config.printing.result_slip not in ("window", "always", "ask", "never"):
         fail("printing.result_slip", "is not known", "use window, always, ask or never")
+    if not DRAWER_KINDS.issuperset(config.printing.open_drawer_after):
+        fail("printing.open_drawer_after", "has something else in it", f"use {', '.join(sorted(DRAWER_KINDS))}")
     if config.devices.printer.tier not in ("sent", "sent_clean", "processed", "confirmed"):
         fail("devices.printer.tier", "is not known", "use sent, sent_clean, processed or confirmed")
     if config.devices.printer.link not in ("usb", "libusb", "usblp", "serial", "tcp"):

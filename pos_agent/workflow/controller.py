@@ -95,7 +95,9 @@ class Controller:
         self._situation = Situation(journal, clock, safe_code=safe_code)
         self._classifier = Classifier(journal, ports.keyed_hash, config.policy, clock)
         self._timers = timers.Timers(inbox)
-        self._curtain = Curtain(operator_display, customer_display, clock=clock, rules=rules, labels=key_labels)
+        self._curtain = Curtain(
+            operator_display, customer_display, clock=clock, rules=rules, labels=key_labels, sound=ports.spooler.sound
+        )
         self._performer = Performer(
             journal=journal,
             ports=ports,

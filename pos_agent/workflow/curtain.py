@@ -1,6 +1,6 @@
 """Draws on both displays and keeps ENTER dead right after the operator's screen changed (screens.md section 3)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pos_agent.domain.clock import Clock
 from pos_agent.domain.screen import Screen
@@ -27,20 +27,23 @@ class Curtain:
         clock: Clock,
         rules: Rules,
         labels: Mapping[str, Mapping[str, str]],
+        sound: Callable[[], None],
     ) -> None:
         self._operator = operator
         self._customer = customer
         self._clock = clock
         self._rules = rules
         self._labels = labels
+        self._sound = sound
         self._shown: State | None = None
         self._screens: dict[str, Screen] = {}
         self.view = ""
         self.enter_alive_at_s = 0.0
 
     def beep(self) -> None:
-        """Sound the error beep."""
+        """Sound a refusal: on the display, and on the printer where the shop wants it (field.md 24)."""
         self._operator.beep()
+        self._sound()
 
     def draw(self, state: State, context: Context, facts: Facts) -> None:
         """Draw; a screen that is shown already costs nothing."""

@@ -133,6 +133,16 @@ class LoadQueue(Effect, frozen=True):
     """Read what waits to be sent."""
 
 
+class PausePrinting(Effect, frozen=True):
+    """Stop printing after the slip under way, or go on; a restart prints again."""
+
+    is_paused: bool
+
+
+class AcceptPrinter(Effect, frozen=True):
+    """The printer that was put in the other's place is the till's own from now on."""
+
+
 class SaveIncident(Effect, frozen=True):
     """Write the flight recorder's ring to a file; the message says whether it worked."""
 

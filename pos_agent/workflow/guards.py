@@ -309,6 +309,11 @@ def is_training(context: Context, _i: Input, _r: Rules) -> bool:
     return context.is_training
 
 
+def is_printer_swapped(_c: Context, i: Input, _r: Rules) -> bool:
+    """Another printer hangs on the cable than a person put there."""
+    return i.facts.is_printer_swapped
+
+
 def is_over_menu(context: Context, _i: Input, _r: Rules) -> bool:
     """Nothing but MENU lies below the overlay: no refund is under way."""
     return context.stack == (State.MENU,)

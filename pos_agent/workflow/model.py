@@ -150,7 +150,9 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
         notices: Requests with news that nobody has seen.
         recent_requests: Requests of the signed-in operator within the last hour.
         countdown_s: Seconds left, only while they are shown.
-        is_paper_low: The printer's near-end sensor says so; it still prints.
+        is_paper_low: The printer's near-end sensor or the count of slips says so; it still prints.
+        is_printer_swapped: Another printer hangs on the cable than a person put there; it still prints.
+        is_printing_paused: An operator has stopped printing.
         lookup_s: Seconds that the look-up has taken.
         storage_code: Why no refund may begin (E-DISK1 …), empty = it may.
         certificate_code: Why the certificate was not renewed (E-RENEW …); refunds go on.
@@ -176,6 +178,8 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
     storage_code: str = ""
     certificate_code: str = ""
     is_paper_low: bool = False
+    is_printer_swapped: bool = False
+    is_printing_paused: bool = False
 
 
 class Fresh(msgspec.Struct, frozen=True, kw_only=True):

@@ -160,6 +160,11 @@ class Performer:
                 self._later(self._journal.drop_draft(cause))
             case fx.PrintCopy() | fx.PrintQuestion() | fx.PrintPolicy() | fx.CloseShift():
                 self._later(self._print(effect))
+            case fx.PausePrinting(is_paused):
+                self._ports.spooler.set_paused(is_paused)
+                self._situation.pause_printing(is_paused=self._ports.spooler.is_paused)
+            case fx.AcceptPrinter():
+                self._ports.spooler.accept_printer()
             case fx.SaveIncident():
                 saved = self.save_incident("key")
                 self._machine.context.message = "incident.saved" if saved else "incident.failed"

@@ -88,6 +88,19 @@ class SpoolerPort(Protocol):
     def allow_results(self, is_allowed: bool) -> None:
         """Result slips print only while the workflow is at MENU or LOGIN."""
 
+    @property
+    def is_paused(self) -> bool:
+        """Return whether an operator has stopped printing."""
+
+    def set_paused(self, is_paused: bool) -> None:
+        """Stop printing after the slip under way, or go on."""
+
+    def accept_printer(self) -> None:
+        """Take the printer that is there for the till's own: a person says so."""
+
+    def sound(self) -> None:
+        """Sound the printer's buzzer, where it has one and may."""
+
 
 class RandomPort(Protocol):
     """Randomness, passed in."""

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pos_agent.domain.clock import Clock
 from pos_agent.domain.events import (
+    PRINTING_PAUSED,
     DeviceName,
     DeviceStatusChanged,
     LinkChanged,
@@ -20,7 +21,9 @@ from pos_agent.workflow.model import Facts, SlipFacts
 #: News of so many requests are remembered for the notice line; older ones are found by enquiry.
 MAX_NOTICES = 50
 #: Printer codes that only warn: the printer still prints.
-WARNINGS = frozenset({"EPTR_REC_NEAR_END"})
+PAPER_LOW = frozenset({"EPTR_REC_NEAR_END", "paper_low"})
+SWAPPED = "printer_swapped"
+WARNINGS = PAPER_LOW | {SWAPPED}
 
 #: Outcomes of a slip that a person can hold (D13); SENT is a printer that never says anything.
 _CAME_OUT = frozenset({PrintOutcome.CONFIRMED, PrintOutcome.PROCESSED, PrintOutcome.SENT_CLEAN})
@@ -71,8 +74,9 @@ class Situation:
         code = "" if is_fine else event.code or ("" if event.is_online else "E_OFFLINE")
         self.facts.devices = {**self.facts.devices, event.device: code}
         if event.device is DeviceName.PRINTER:
-            self._set_paused(code)
-            self.facts.is_paper_low = event.is_online and event.code in WARNINGS
+            self._set_paused(self._waits_for())
+            self.facts.is_paper_low = event.is_online and event.code in PAPER_LOW
+            self.facts.is_printer_swapped = event.is_online and event.code == SWAPPED
 
     def on_link(self, event: LinkChanged) -> None:
         """Keep whether the back office can be reached."""
@@ -84,6 +88,15 @@ class Situation:
         """Keep why the printer waits, if it is about the shown request."""
         if self._is_shown(event.refund_request_id):
             self._set_paused(event.code)
+
+    def pause_printing(self, *, is_paused: bool) -> None:
+        """Keep whether an operator has stopped printing."""
+        self.facts.is_printing_paused = is_paused
+        self._set_paused(self._waits_for())
+
+    def _waits_for(self) -> str:
+        """Return why slips wait, empty = they do not."""
+        return PRINTING_PAUSED if self.facts.is_printing_paused else self.facts.devices.get(DeviceName.PRINTER, "")
 
     def _set_paused(self, code: str) -> None:
         slips = self.facts.slips
@@ -130,11 +143,10 @@ class Situation:
 
     async def _read_slips(self, refund_request_id: str) -> None:
         jobs = await self._journal.slips(refund_request_id)
-        paused = self.facts.devices.get(DeviceName.PRINTER, "")
         self.facts.slips = SlipFacts(
             outcomes=tuple(job.outcome for job in jobs if job.outcome is not None),
             waiting=sum(job.outcome is None for job in jobs),
-            paused_code=paused,
+            paused_code=self._waits_for(),
         )
 
     async def refresh(self) -> None:

@@ -257,6 +257,8 @@ def rows() -> list[Row]:
         *_overlay(
             S.SERVICE,
             stay(S.SERVICE, T.DIGIT, do.save_incident, when=on.key_is("1")),
+            stay(S.SERVICE, T.DIGIT, do.toggle_printing, when=on.key_is("2")),
+            stay(S.SERVICE, T.DIGIT, do.accept_printer, when=on.both(on.key_is("3"), on.is_printer_swapped)),
             stay(S.SERVICE, T.NEXT, do.next_page),
         ),
         *_overlay(S.SHIFT, go(S.SHIFT, T.ENTER, Next.BACK, do.in_order(do.close_shift, do.pop))),

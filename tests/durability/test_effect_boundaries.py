@@ -44,6 +44,8 @@ READ_OR_SHOWN = {
     fx.FindRequest,
     fx.Refresh,
     fx.LoadQueue,
+    fx.PausePrinting,  # a restart prints again
+    fx.AcceptPrinter,  # a file of its own; lost, the till asks again
     fx.SaveIncident,  # a file of its own, which no promise rests on
 }
 

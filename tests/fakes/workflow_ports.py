@@ -163,6 +163,18 @@ class FakeSpooler:
 
     def __init__(self) -> None:
         self.is_allowed = False
+        self.is_paused = False
+        self.accepted = 0
+        self.sounds = 0
+
+    def set_paused(self, is_paused: bool) -> None:
+        self.is_paused = is_paused
+
+    def accept_printer(self) -> None:
+        self.accepted += 1
+
+    def sound(self) -> None:
+        self.sounds += 1
 
     def allow_results(self, is_allowed: bool) -> None:
         self.is_allowed = is_allowed

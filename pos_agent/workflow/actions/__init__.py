@@ -52,6 +52,7 @@ from pos_agent.workflow.actions.look_up import (
     take_sale,
 )
 from pos_agent.workflow.actions.requests import (
+    accept_printer,
     answer_digits,
     answer_phrase,
     close_shift,
@@ -67,6 +68,7 @@ from pos_agent.workflow.actions.requests import (
     print_policy,
     refuse_pay_code,
     save_incident,
+    toggle_printing,
     withdraw,
 )
 from pos_agent.workflow.actions.sign_in import (
@@ -83,6 +85,7 @@ from pos_agent.workflow.actions.sign_in import (
 __all__ = [
     "Action",
     "abandon",
+    "accept_printer",
     "answer_digits",
     "answer_phrase",
     "ask_ambiguous",
@@ -145,6 +148,7 @@ __all__ = [
     "take_refusal",
     "take_sale",
     "toggle_locale",
+    "toggle_printing",
     "toggle_training",
     "type_amount",
     "type_credential",

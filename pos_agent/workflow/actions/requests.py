@@ -95,6 +95,19 @@ def close_shift(context: Context, _i: Input, _r: Rules) -> list[fx.Effect]:
     return [fx.CloseShift()]
 
 
+def toggle_printing(context: Context, i: Input, _r: Rules) -> list[fx.Effect]:
+    """Stop printing, or go on: the paper is changed, the printer carried elsewhere."""
+    is_paused = not i.facts.is_printing_paused
+    context.message, context.message_parameters = ("printing.paused" if is_paused else "printing.resumed"), {}
+    return [fx.PausePrinting(is_paused)]
+
+
+def accept_printer(context: Context, _i: Input, _r: Rules) -> list[fx.Effect]:
+    """Take the printer that was put in the other's place for the till's own."""
+    context.message, context.message_parameters = "printer.accepted", {}
+    return [fx.AcceptPrinter()]
+
+
 def save_incident(_c: Context, _i: Input, _r: Rules) -> list[fx.Effect]:
     """Keep what happened lately for a technician."""
     return [fx.SaveIncident()]

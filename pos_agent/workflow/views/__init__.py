@@ -143,22 +143,27 @@ def _notice(scene: Scene) -> tuple[str, dict[str, str]]:
         return f"notice.{facts.storage_code}", {}
     if facts.is_broker_connected and facts.link_code in _LINK_NOTICES:
         return f"notice.{facts.link_code}", {}
-    printer = facts.devices.get(DeviceName.PRINTER, "")
     if facts.notices:
         return "notice.results", {"count": str(len(facts.notices))}
-    if printer:
-        return "notice.printer", {"cause": values.device_text(scene, printer)}
+    if stopped := _printer_stopped(scene):
+        return stopped
     if values.is_scanner_missing(facts):
         return "notice.scanner", {}
     if "keyboard_mode" in facts.devices.values():
         return "notice.keyboard_mode", {}
     if facts.outbox.held:
         return "notice.held", {"count": str(facts.outbox.held)}
-    if facts.certificate_code:
-        return f"notice.{facts.certificate_code}", {}
-    if facts.is_paper_low:
-        return "notice.paper_low", {}
+    if facts.is_printer_swapped or facts.is_paper_low:
+        return "notice.printer_swapped" if facts.is_printer_swapped else "notice.paper_low", {}
     return ("", {}) if facts.is_clock_trusted else ("clock.notice", {})
+
+
+def _printer_stopped(scene: Scene) -> tuple[str, dict[str, str]] | None:
+    """Return why nothing is printed, None = it is."""
+    if scene.facts.is_printing_paused:
+        return "notice.printing_paused", {}
+    code = scene.facts.devices.get(DeviceName.PRINTER, "")
+    return ("notice.printer", {"cause": values.device_text(scene, code)}) if code else None
 
 
 def _lookup(scene: Scene) -> Values:

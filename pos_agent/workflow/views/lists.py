@@ -90,6 +90,8 @@ def service(scene: Scene) -> list[str]:
     outbox = facts.outbox
     rows = [
         scene.say("service.incident"),
+        scene.say("service.resume" if facts.is_printing_paused else "service.pause"),
+        *([scene.say("service.accept_printer")] if facts.is_printer_swapped else []),
         scene.say("service.terminal", terminal=scene.rules.terminal_id),
         scene.say("service.version", version=scene.rules.version),
         scene.say("service.link", link=link_text(scene), code=facts.link_code),

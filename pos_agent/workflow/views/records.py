@@ -1,5 +1,6 @@
 """A request after CONFIRM → words: what happened, and whether money has moved (I9). Pure."""
 
+from pos_agent.domain.events import PRINTING_PAUSED
 from pos_agent.domain.identifiers import grouped, tail
 from pos_agent.domain.money import format_amount
 from pos_agent.domain.refund import FINAL_STATES, MoneyMoved, MoneyTruth, RefundState, money_truth
@@ -13,7 +14,8 @@ from pos_agent.workflow.views.values import Scene, Values, device_text
 
 _PROVED = frozenset({PrintOutcome.CONFIRMED, PrintOutcome.PROCESSED})
 _SENT = frozenset({PrintOutcome.SENT, PrintOutcome.SENT_CLEAN})
-_PAPER = {"EPTR_REC_EMPTY": "no_paper", "EPTR_COVER_OPEN": "cover_open"}
+_PAPER = {"EPTR_REC_EMPTY": "no_paper", "EPTR_COVER_OPEN": "cover_open", PRINTING_PAUSED: "print_paused"}
+_WAITING = frozenset({*_PAPER.values(), "no_printer"})
 #: States in which the outcome of the money is not known to anybody at the till.
 OPEN_STATES = frozenset({RefundState.UNKNOWN, RefundState.ABNORMAL})
 
@@ -117,7 +119,7 @@ def upload_text(scene: Scene, record: RefundRecord) -> str:
 def detail_text(scene: Scene, record: RefundRecord, head: str, short_slip: str) -> str:
     """Return the one line of detail that matters most."""
     key = f"detail.{head}"
-    if head in ("offline", "silent", "no_paper", "cover_open", "no_printer", "held", "training"):
+    if head in _WAITING or head in ("offline", "silent", "held", "training"):
         return scene.say(key)
     said = _update_detail(scene, record)
     number = tail(record.request.refund_request_id)
