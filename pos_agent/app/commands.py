@@ -100,6 +100,8 @@ def _status(options: argparse.Namespace) -> int:
     back_office = "present" if status.is_back_office_present else "away"
     print(f"{status.terminal_id}  {status.workflow_state}  pid {status.pid}  up {status.uptime_s:.0f} s")
     print(f"broker {'connected' if status.is_broker_connected else 'away'}, back office {back_office}")
+    if status.config_version or status.config_note:
+        print(f"configuration: fleet version {status.config_version} {status.config_note}".rstrip())
     print(f"outbox: {status.outbox.queued} queued, {status.outbox.sent} sent, {status.outbox.held} held")
     for device in status.devices:
         print(f"  {device.name:17} {'online' if device.is_online else 'OFFLINE'} {device.code}")

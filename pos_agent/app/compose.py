@@ -196,7 +196,7 @@ async def compose(
         journal=journal,
         runners=tuple(runners),
     )
-    await _serve_status(till, config, sync, clock=clock, boot_id=boot_id, safe_code=code, stack=stack)
+    await _serve_status(till, config, sync, clock=clock, boot_id=boot_id, safe_code=code, stack=stack, fleet=fleet)
     _attach_uevents(supervisor, stack)
     return till
 
@@ -319,6 +319,7 @@ async def _serve_status(
     boot_id: str,
     safe_code: str,
     stack: AsyncExitStack,
+    fleet: "FleetRoom | None",
 ) -> None:
     started_s = time.monotonic()
 
@@ -343,6 +344,8 @@ async def _serve_status(
             devices=till.supervisor.statuses(),
             last_request_id=newest[0].request.refund_request_id if newest else "",
             safe_code=safe_code,
+            config_version=0 if fleet is None else fleet.version,
+            config_note="" if fleet is None else fleet.note,
         )
 
     server = ControlServer(Path(config.terminal.runtime_dir), status)

@@ -282,6 +282,21 @@ class FleetRoom:
             clock=clock,
         )
 
+    @property
+    def version(self) -> int:
+        """Return the version in effect; 0 = the till's own file alone."""
+        document = self.service.book.in_effect
+        return 0 if document is None else document.version
+
+    @property
+    def note(self) -> str:
+        """Return what is under way, for the status."""
+        book = self.service.book
+        if book.trial is not None:
+            keys = f", press {' '.join(book.trial.keys_wanted)}" if book.trial.keys_wanted else ""
+            return f"in trial, {book.trial.remaining_s:.0f} s left{keys}"
+        return "" if book.staged is None else f"version {book.staged.version} waits until the till is idle"
+
     def tap(self, sink: EventSink) -> EventSink:
         """Return a sink that shows the trial which keys were pressed; without a trial the sink itself."""
         if self.service.book.trial is None:

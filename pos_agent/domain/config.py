@@ -279,8 +279,8 @@ class FleetConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Who may push configuration to this till (D16).
 
     Attributes:
-        keys: ``kid`` → base64 of the raw 32-byte Ed25519 public key of a fleet key, two at most: the second is for
-            rotation, and both sign where broker, trust, limits or merchant change. None = configuration is not pushed.
+        keys: ``kid`` → base64 of the raw 32-byte Ed25519 public key of a fleet key: two, which both sign where broker,
+            trust, limits or merchant change, and a third while one is replaced. None = configuration is not pushed.
     """
 
     keys: dict[str, str] = {}

@@ -30,6 +30,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         workflow_state: Name of the state of the refund menu, such as ``MENU``; ``SAFE`` in the SAFE state.
         last_request_id: Newest request in the journal, empty if none.
         printer_jobs: Print jobs that are not finished.
+        config_version: Version of the pushed configuration in effect; 0 = the till's own file alone.
+        config_note: What is under way with it, for people; empty = nothing, or nothing is pushed to this till.
     """
 
     terminal_id: str
@@ -49,3 +51,5 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[DeviceStatus, ...]
     last_request_id: str = ""
     safe_code: str = ""
+    config_version: int = 0
+    config_note: str = ""

@@ -23,8 +23,8 @@ from pos_agent.domain.slip import DRAWER_KINDS
 from pos_agent.errors import ConfigFileError, ConfigValueError
 
 ENVIRONMENT_PREFIX = "POS_AGENT__"
-#: One to use, one for rotation and for second signatures.
-MAX_FLEET_KEYS = 2
+#: Two that sign, and a third while one of them is replaced (ADR 0021).
+MAX_FLEET_KEYS = 3
 FLEET_KEY_BYTES = 32
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 

@@ -52,7 +52,7 @@ class Spy:
     def __enter__(self) -> "Spy":
         self._client.connect("127.0.0.1", self._port)
         self._client.loop_start()
-        self._wait(lambda: self._is_listening, "subscribed")
+        self.wait(lambda: self._is_listening, "subscribed")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,7 +76,8 @@ class Spy:
             self._heard.append(Heard(message.topic, payload, _body(payload)))
             self._news.notify_all()
 
-    def _wait(self, is_met: Callable[[], bool], what: str, timeout_s: float = _TIMEOUT_S) -> None:
+    def wait(self, is_met: Callable[[], bool], what: str, timeout_s: float = _TIMEOUT_S) -> None:
+        """Wait until what was heard satisfies a condition."""
         with self._news:
             assert self._news.wait_for(is_met, timeout_s), f"waited for {what}"
 
@@ -98,7 +99,7 @@ class Spy:
 
     def wait_heard(self, count: int, kind: str, **fields: Any) -> list[Heard]:
         """Wait until at least `count` such messages were heard."""
-        self._wait(lambda: len(self.heard(kind, **fields)) >= count, f"{count} of {kind} {fields}")
+        self.wait(lambda: len(self.heard(kind, **fields)) >= count, f"{count} of {kind} {fields}")
         return self.heard(kind, **fields)
 
     # -- speak ----------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pos_agent.errors import ConfigValueError
 from pos_agent.settings import Layer, LoadedConfig, changed_keys, load_config
 
 SHIPPED = Path(__file__).resolve().parents[3] / "config" / "terminal.toml"
-KEYS = [b64encode(bytes([number]) * 32).decode() for number in range(3)]
+KEYS = [b64encode(bytes([number]) * 32).decode() for number in range(4)]
 
 
 def loaded_with(tree: dict[str, Any], environment: dict[str, str] | None = None) -> LoadedConfig:
@@ -73,10 +73,10 @@ def test_changed_keys_are_those_whose_value_differs() -> None:
         ({"a": "AAAA"}, "no Ed25519 public key"),
         ({"a": "!"}, "no Ed25519 public key"),
         ({"a": KEYS[0], "b": KEYS[0]}, "pinned twice"),
-        ({"a": KEYS[0], "b": KEYS[1], "c": KEYS[2]}, "has 3 keys"),
+        ({"a": KEYS[0], "b": KEYS[1], "c": KEYS[2], "d": KEYS[3]}, "has 4 keys"),
     ],
 )
-def test_fleet_keys_are_at_most_two_different_public_keys(keys: dict[str, str], word: str) -> None:
+def test_fleet_keys_are_at_most_three_different_public_keys(keys: dict[str, str], word: str) -> None:
     with pytest.raises(ConfigValueError, match=word):
         loaded_with({"fleet": {"keys": keys}})
     assert loaded_with({"fleet": {"keys": {"a": KEYS[0], "b": KEYS[1]}}}).config.fleet.keys["b"] == KEYS[1]
