@@ -51,7 +51,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "detail.silent": ("自动重试,不要重做", "Retrying. Do notredo"),
     "detail.no_paper": ("装纸后自动打印", "Prints when refilled"),
     "detail.cover_open": ("关盖后自动打印", "Prints when closed"),
-    "detail.print_paused": ("继续打印按功能9再按2", "FN 9, 2 prints again"),
+    "detail.print_paused": ("返回后按功能9-2继续", "Menu: FN 9, 2 prints"),
     "detail.no_printer": ("接好后自动打印", "Prints when back"),
     "detail.held": ("请联系后台,不要重做", "Call office. No redo"),
     "detail.request": ("申请尾号 {tail} {slip}", "Req ..{tail} {slip}"),

@@ -43,7 +43,7 @@ async def test_fn_9_2_pauses_and_goes_on_and_both_are_said(size: tuple[int, int]
         assert "暂停" not in till.text
 
 
-@pytest.mark.parametrize(("size", "words"), [((20, 4), "继续打印按功能9再按2"), ((40, 12), "已暂停打印,好了自动打印")])
+@pytest.mark.parametrize(("size", "words"), [((20, 4), "返回后按功能9-2继续"), ((40, 12), "已暂停打印,好了自动打印")])
 async def test_slip_of_a_paused_till_is_said_to_wait_not_to_be_without_a_printer(
     size: tuple[int, int], words: str
 ) -> None:
@@ -58,7 +58,8 @@ async def test_slip_of_a_paused_till_is_said_to_wait_not_to_be_without_a_printer
         assert words in till.text
         await till.put(DeviceStatusChanged(DeviceName.PRINTER, True, ""))
         assert "暂停打印,已保存" in till.text, "the printer's own news end no pause"
-        await till.press("FN", "9", "2", "CLEAR")
+        await till.press("ENTER", "FN", "9", "2", "CLEAR", "FN", "2")
+        assert till.state == "LAST"
         assert "暂停" not in till.text
 
 
