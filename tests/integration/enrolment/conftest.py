@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ import pytest
 
 from backoffice import cli
 from pos_agent.protocol.enrolment import Invitation
+from tests.bench.till import BenchTill
 from tests.fixtures_broker import Broker, Pki, find_mosquitto, free_port
 
 ROOT = Path(__file__).parents[3]
@@ -193,6 +195,52 @@ class Box:
         process = self.spawn(*arguments, text=text)
         out, err = process.communicate(timeout=40)
         return process.returncode, out, err
+
+
+def waiting_here(office: Office) -> list[dict[str, str]]:
+    """Return this test's till if it waits for a person."""
+    found = office.tool("terminal", "waiting")["enrolments"]
+    return [one for one in found if one["terminal_id"] == office.terminal]
+
+
+def enrolled(office: Office, box: Box, *, text: str = "") -> str:
+    """Enrol a box to the end; return what it said on the way."""
+    process = box.spawn("enrol", text=text or office.invite().text + "\n")
+    until(lambda: waiting_here(office), "the till waits")
+    office.click("enrolment", "accept")
+    out, err = process.communicate(timeout=40)
+    assert process.returncode == 0, err
+    assert json.loads(out)["state"] == "enrolled"
+    return str(err)
+
+
+def hardware(till: BenchTill, head: str = "") -> Box:
+    """Return a machine whose configuration names its devices and nothing else."""
+    box = Box(till.folder)
+    (till.folder / "data").mkdir(mode=0o700)
+    box.config.write_text(
+        f"""{head}[terminal]
+runtime_dir = "{till.folder}/run"
+[devices.scanner]
+path = "{till.folder}/scanner"
+[devices.keypad]
+path = "{till.folder}/keypad"
+[devices.operator_display]
+driver = "ansi"
+path = "{till.folder}/display"
+"""
+    )
+    return box
+
+
+@pytest.fixture
+def till() -> Iterator[BenchTill]:
+    with TemporaryDirectory(prefix="pa", dir="/tmp") as folder:
+        till = BenchTill(Path(folder))
+        try:
+            yield till
+        finally:
+            till.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,66 +3,21 @@
 import json
 import signal
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import httpx
 import pytest
 
 from pos_agent.control.server import read_status
 from pos_agent.protocol.enrolment import Invitation
 from tests.bench.till import BenchTill
-from tests.integration.enrolment.conftest import PIN, Box, Office, until
+from tests.integration.enrolment.conftest import PIN, Box, Office, enrolled, hardware, until, waiting_here
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
-def waiting_here(office: Office) -> list[dict[str, str]]:
-    """Return this test's till if it waits for a person."""
-    found = office.tool("terminal", "waiting")["enrolments"]
-    return [one for one in found if one["terminal_id"] == office.terminal]
-
-
-def enrolled(office: Office, box: Box, *, text: str = "") -> str:
-    """Enrol a box to the end; return what it said on the way."""
-    process = box.spawn("enrol", text=text or office.invite().text + "\n")
-    until(lambda: waiting_here(office), "the till waits")
-    office.click("enrolment", "accept")
-    out, err = process.communicate(timeout=40)
-    assert process.returncode == 0, err
-    assert json.loads(out)["state"] == "enrolled"
-    return str(err)
-
-
-@pytest.fixture
-def till() -> Iterator[BenchTill]:
-    """The hardware of a till; its configuration names devices only."""
-    with TemporaryDirectory(prefix="pa", dir="/tmp") as folder:
-        till = BenchTill(Path(folder))
-        try:
-            yield till
-        finally:
-            till.close()
-
-
 def test_fresh_machine_is_invited_accepted_and_its_first_supervisor_signs_in(office: Office, till: BenchTill) -> None:
     """Whole way: invitation, real TLS, fingerprints compared, real daemon on a real broker, sign-in by keypad."""
-    box = Box(till.folder)
-    box.config.write_text(
-        f"""# devices were commissioned first
-[terminal]
-runtime_dir = "{till.folder}/run"
-[devices.scanner]
-path = "{till.folder}/scanner"
-[devices.keypad]
-path = "{till.folder}/keypad"
-[devices.operator_display]
-driver = "ansi"
-path = "{till.folder}/display"
-"""
-    )
-    (till.folder / "data").mkdir(mode=0o700)
+    box = hardware(till, "# devices were commissioned first\n")
     enrolled(office, box)
     config = tomllib.loads(box.config.read_text())
     assert box.config.read_text().startswith("# devices were commissioned first")
@@ -162,18 +117,3 @@ def test_reenrolment_keeps_terminal_id_journal_and_device_key(office: Office, bo
     status, out, _ = box.run("operator", "list")
     assert status == 0
     assert [row["operator_no"] for row in json.loads(out)] == ["90"]
-
-
-def test_enrolment_over_plain_http_is_not_offered(office: Office) -> None:
-    office.stop()
-    text = office.config.read_text().replace('cert_file = "office.pem"', "").replace('key_file = "office.key"', "")
-    office.config.write_text(text)
-    office.start()
-    try:
-        assert office.url.startswith("http://")
-        for method, path in (("GET", "/enrol/ca"), ("POST", "/enrol"), ("POST", "/renew"), ("POST", "/renew/nonce")):
-            assert httpx.request(method, office.url + path, trust_env=False).status_code == 404
-    finally:
-        office.stop()
-        office.write_config()
-        office.start()

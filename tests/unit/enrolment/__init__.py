@@ -1,0 +1,1 @@
+"""Enrolment at the till."""
