@@ -4,10 +4,10 @@ Version N and its undo N + 1 are signed together, so that going back needs no ke
 Everything in this module runs without network and database.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_origin
 
 import msgspec
 
@@ -171,7 +171,7 @@ def make(plan: Plan, wish: Wish, key: FleetKey, pins: Mapping[str, PublicKey]) -
             old = open_document(bytes(till.base), pins, terminal_id=till.terminal_id).document.config
         new = wish.change if wish.is_whole else merged(old, wish.change)
         new = without(new, wish.dropped)
-        check_config(new, signer=key)
+        check_config(new)
         if new == old:
             raise BundleError(f"{till.terminal_id}: nothing would change; take it out of the plan")
         pairs.append(_sign_pair(till, wish, old, new, key))
@@ -210,9 +210,9 @@ def countersign(bundle: Bundle, key: FleetKey, pins: Mapping[str, PublicKey]) ->
     pairs = []
     for pair in bundle.pairs:
         opened = open_pair(pair, pins)
-        if any(key.kid in each.signers or pins[each.signers[0]] == key.public_key for each in opened):
+        if any(key.kid == kid or key.public_key == pins[kid] for each in opened for kid in each.signers):
             raise BundleError("this key has signed already: the second signature is another person's, by another key")
-        check_config(opened[0].document.config, signer=key)
+        check_config(opened[0].document.config)
         config, undo = (
             msgspec.Raw(endorse(bytes(each), kid=key.kid, key=key.private)) for each in (pair.config, pair.undo)
         )
@@ -234,9 +234,18 @@ def open_pair(pair: Pair, pins: Mapping[str, PublicKey]) -> tuple[Opened, Opened
     return config, undo
 
 
-def missing_signature(config: Opened, undo: Opened) -> bool:
-    """Return True if a second fleet key must sign, and has not (D16)."""
-    return needs_two(config, undo) and len(config.signers) < 2
+def missing_signature(config: Opened, undo: Opened, pins: Mapping[str, PublicKey]) -> str:
+    """Return whose signature is missing, in words; empty = none (D16).
+
+    Where fleet keys change, the undo is verified with the new ones: it would be refused without two of them.
+    """
+    if needs_two(config, undo) and len(config.signers) < 2:
+        return "a second person must sign"
+    new_keys = config.document.config.get("fleet", {}).get("keys")
+    if new_keys is None:
+        return ""
+    able = [kid for kid in undo.signers if new_keys.get(kid) == pins[kid].base64]
+    return "" if len(able) >= 2 else "fleet.keys change, so two of the new keys must sign as well, for the undo"
 
 
 def needs_two(config: Opened, undo: Opened) -> bool:
@@ -250,25 +259,42 @@ def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
     return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
 
 
-def merged(old: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one tree over another; lists are replaced whole."""
+def merged(old: Mapping[str, Any], change: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Lay sections over others, key by key, as tills do: a value that is a mapping or a list is replaced whole."""
     result = dict(old)
-    for key, value in change.items():
-        below = result.get(key)
-        result[key] = merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    for name, value in change.items():
+        below: Any = result.get(name)
+        is_section = isinstance(below, Mapping) and isinstance(value, Mapping) and prefix + name not in _MAPPINGS
+        result[name] = merged(below, value, f"{prefix}{name}.") if is_section else value
     return result
 
 
+def _mappings(schema: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted keys whose values are mappings."""
+    for field in msgspec.structs.fields(schema):
+        key = prefix + field.encode_name
+        if get_origin(field.type) is dict:
+            yield key
+        elif isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            yield from _mappings(field.type, f"{key}.")
+
+
+_MAPPINGS: Final = frozenset(_mappings(Config))
+
+
 def without(tree: Mapping[str, Any], dropped: Iterable[str]) -> dict[str, Any]:
-    """Take dotted keys out; sections that become empty go too.
+    """Take dotted keys or sections out; sections that become empty go too.
 
     Raises:
         BundleError: There is no such key.
     """
     result = dict(tree)
     for key in dropped:
-        if key not in dict(flat(result)):
-            raise BundleError(f"{key}: is not in the configuration that would be signed")
+        below: Any = result
+        for name in key.split("."):
+            if not isinstance(below, Mapping) or name not in below:
+                raise BundleError(f"{key}: is not in the configuration that would be signed")
+            below = below[name]
         result = _without(result, key)
     return result
 
@@ -279,11 +305,11 @@ def _without(tree: Mapping[str, Any], key: str) -> dict[str, Any]:
     return {**tree, head: below} if below else {each: value for each, value in tree.items() if each != head}
 
 
-def check_config(config: Mapping[str, Any], *, signer: FleetKey) -> None:
-    """Refuse what every till would refuse, and what would make the undo impossible.
+def check_config(config: Mapping[str, Any]) -> None:
+    """Refuse what every till would refuse.
 
     Raises:
-        BundleError: An unknown key, a value of the wrong type, a key of the machine itself, or other fleet keys.
+        BundleError: An unknown key, a value of the wrong type, or a key of the machine itself.
     """
     local = sorted(key for key, _ in flat(config) if key in LOCAL_KEYS)
     if local:
@@ -292,6 +318,3 @@ def check_config(config: Mapping[str, Any], *, signer: FleetKey) -> None:
         msgspec.convert(merged(_OWN_FILE, config), Config)
     except msgspec.ValidationError as error:
         raise BundleError(f"the tills would refuse it: {error}") from error
-    keys = config.get("fleet", {}).get("keys")
-    if keys is not None and keys.get(signer.kid) != signer.public_key.base64:
-        raise BundleError(f"fleet.keys without {signer.kid}, which signs: no till could verify the undo")

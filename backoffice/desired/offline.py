@@ -96,12 +96,12 @@ def _describe(bundle: Bundle, pins: Mapping[str, PublicKey]) -> tuple[str, dict[
     """Say what changes where, tills with the same change together; without pins nothing is verified."""
     groups: dict[tuple[str, ...], list[str]] = {}
     signers: set[str] = set()
-    is_complete = bool(pins)
+    missing = ""
     for pair in bundle.pairs:
         if pins:
             config, undo = bundles.open_pair(pair, pins)
             signers |= set(config.signers)
-            is_complete &= not bundles.missing_signature(config, undo)
+            missing = missing or bundles.missing_signature(config, undo, pins)
             new, old = config.document, undo.document
         else:
             new, old = bundles.peek_document(bytes(pair.config)), bundles.peek_document(bytes(pair.undo))
@@ -110,22 +110,22 @@ def _describe(bundle: Bundle, pins: Mapping[str, PublicKey]) -> tuple[str, dict[
     for changes, tills in groups.items():
         more = f" and {len(tills) - _NAMED} more" if len(tills) > _NAMED else ""
         lines += [f"{len(tills)} tills: {', '.join(tills[:_NAMED])}{more}", *(f"  {change}" for change in changes)]
-    lines.append(_signed(signers, is_verified=bool(pins), is_complete=is_complete))
+    lines.append(_signed(signers, missing, is_verified=bool(pins)))
     data = {
         "rollout": bundle.rollout,
         "tills": len(bundle.pairs),
         "signers": sorted(signers),
-        "needs_second_signature": bool(pins) and not is_complete,
+        "missing": missing,
         "changes": [{"tills": tills, "lines": list(changes)} for changes, tills in groups.items()],
     }
     return "\n".join(lines), data
 
 
-def _signed(signers: set[str], *, is_verified: bool, is_complete: bool) -> str:
+def _signed(signers: set[str], missing: str, *, is_verified: bool) -> str:
     if not is_verified:
         return "NOT VERIFIED: name public fleet keys with --pin KID=BASE64"
     words = f"signed by {', '.join(sorted(signers))}"
-    return words if is_complete else f"{words}; NEEDS A SECOND PERSON: pos-backoffice config countersign"
+    return f"{words}; NOT ENOUGH: {missing}: pos-backoffice config countersign" if missing else words
 
 
 def _open(arguments: argparse.Namespace) -> fleet_keys.FleetKey:

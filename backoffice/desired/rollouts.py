@@ -149,7 +149,11 @@ def push(
     for config, undo in opened:
         terminal_id = config.document.terminal_id
         highest = 0 if is_again else numbers[terminal_id]
-        _check(bundle, config, undo, report=reports.get(terminal_id), highest=highest, now=now)
+        if config.document.rollout != bundle.rollout or undo.document.rollout != bundle.rollout:
+            raise BundleError(f"{terminal_id}: signed for rollout {config.document.rollout}, not {bundle.rollout}")
+        if missing := missing_signature(config, undo, pins):
+            raise BundleError(f"{terminal_id}: {missing}: pos-backoffice config countersign")
+        _judge(config, undo, report=reports.get(terminal_id), highest=highest, now=now)
     signers = sorted({kid for config, _ in opened for kid in config.signers})
     session.add(
         Rollout(
@@ -167,15 +171,9 @@ def push(
     return len(opened)
 
 
-def _check(
-    bundle: Bundle, config: Opened, undo: Opened, *, report: ConfigReport | None, highest: int, now: Now
-) -> None:
+def _judge(config: Opened, undo: Opened, *, report: ConfigReport | None, highest: int, now: Now) -> None:
     """Refuse what the till would refuse, by its own rules (`desired_rules.decide`), and a number that is not free."""
     terminal_id = config.document.terminal_id
-    if {config.document.rollout, undo.document.rollout} != {bundle.rollout}:
-        raise BundleError(f"{terminal_id}: signed for rollout {config.document.rollout}, not {bundle.rollout}")
-    if missing_signature(config, undo):
-        raise BundleError(f"{terminal_id}: a second person must sign this: pos-backoffice config countersign")
     two = needs_two(config, undo)
     agent = report.agent if report else ""
     site = Site(terminal_id=terminal_id, agent=agent, schema=SCHEMA, now=now(), is_clock_trusted=True)

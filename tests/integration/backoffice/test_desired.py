@@ -75,7 +75,7 @@ class Signers:
             *("config", "sign", str(plan), f"{rollout}.toml", "--key", "a.key", "--rollout", rollout),
             *("--pin", f"b={self.pins['b']}", "--out", str(once), "--yes", "--confirm-within-s", "15"),
         )
-        assert made["needs_second_signature"] is needs_two
+        assert bool(made["missing"]) is needs_two
         if not needs_two:
             return once
         twice = self.folder / f"{rollout}.json"
