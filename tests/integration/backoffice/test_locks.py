@@ -1,9 +1,8 @@
 """The lock on the sale, with real threads, on both databases (D9, I2; trust.md 4)."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -15,52 +14,16 @@ from backoffice.execution import steps
 from backoffice.ingest import telling
 from backoffice.ingest.context import Incoming
 from backoffice.refunds import announce
-from backoffice.review import Actor, Command, DecisionError
-from backoffice.store.database import upgrade
+from backoffice.review import Actor, Command
 from backoffice.store.schema import OutboxRow, Refund, RefusedBytes, Terminal
 from pos_agent.protocol.messages import AckStatus, AppAckMessage, RefundRequestMessage, StateAckMessage
 from pos_agent.protocol.topics import Leaf, terminal_topic
-from tests.fixtures_postgres import empty
-from tests.unit.backoffice.world import TERMINAL, World, make_world
+from tests.integration.backoffice.racing import race, world
+from tests.unit.backoffice.world import TERMINAL, World
 
+__all__ = ["world"]
 THREADS = 6
 ROWS, ROUNDS = 60, 15
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    if request.param == "sqlite":
-        with make_world(tmp_path, max_requests_per_hour=1000) as made:
-            yield made
-        return
-    url = str(request.getfixturevalue("postgresql"))
-    empty(url)
-    upgrade(url)
-    made = World(url, max_requests_per_hour=1000)
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-def _race(*work: Callable[[], object]) -> list[object]:
-    """Run all at once; returns results and errors in order."""
-    results: list[object] = [None] * len(work)
-    gate = threading.Barrier(len(work))
-
-    def run(index: int) -> None:
-        gate.wait(10)
-        try:
-            results[index] = work[index]()
-        except DecisionError as error:
-            results[index] = error
-
-    threads = [threading.Thread(target=run, args=(index,), name=f"racer-{index}") for index in range(len(work))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    return results
 
 
 def _open_minor(world: World) -> int:
@@ -70,7 +33,7 @@ def _open_minor(world: World) -> int:
 
 def test_i2_requests_racing_for_one_sale_never_reserve_more_than_was_paid(world: World) -> None:
     requests = [world.request(amount_minor=5000 + number) for number in range(THREADS)]
-    results = _race(*[lambda request=request: world.submit(request) for request in requests])
+    results = race(*[lambda request=request: world.submit(request) for request in requests])
     assert [getattr(result, "status", result) for result in results] == [AckStatus.STORED] * THREADS
     assert _open_minor(world) <= 12800
     states = sorted(row.state for row in world.rows(Refund))
@@ -79,7 +42,7 @@ def test_i2_requests_racing_for_one_sale_never_reserve_more_than_was_paid(world:
 
 def test_one_request_racing_with_itself_is_stored_once(world: World) -> None:
     request = world.request()
-    results = _race(*[lambda: world.submit(request)] * THREADS)
+    results = race(*[lambda: world.submit(request)] * THREADS)
     statuses = sorted(str(getattr(result, "status", result)) for result in results)
     assert statuses == ["duplicate"] * (THREADS - 1) + ["stored"]
     assert len(world.rows(Refund)) == 1
@@ -100,7 +63,7 @@ def test_two_reviewers_racing_on_one_page_decide_once(world: World) -> None:
                 session, world.context, Actor(person, person, "manager"), request.refund_request_id, command
             ).state
 
-    results = _race(lambda: decide("li", "approve"), lambda: decide("wang", "reject"))
+    results = race(lambda: decide("li", "approve"), lambda: decide("wang", "reject"))
     assert sum(isinstance(result, str) for result in results) == 1
     assert sum(isinstance(result, review.StaleError) for result in results) == 1
 
@@ -112,7 +75,7 @@ def test_i1_executors_racing_for_one_refund_claim_it_once(world: World) -> None:
         with world.database.writing() as session:
             return steps.claim(session, world.context, request_id, None)
 
-    results = _race(*[claim] * THREADS)
+    results = race(*[claim] * THREADS)
     assert sum(result is not None for result in results) == 1
     assert world.refund(request_id).attempt == 1
 
@@ -124,7 +87,7 @@ def test_two_refunds_of_one_sale_racing_to_execute_start_one(world: World) -> No
         with world.database.writing() as session:
             return steps.claim(session, world.context, request_id, None)
 
-    results = _race(*[lambda request_id=request_id: claim(request_id) for request_id in request_ids])
+    results = race(*[lambda request_id=request_id: claim(request_id) for request_id in request_ids])
     assert sum(result is not None for result in results) == 1
 
 
@@ -152,7 +115,7 @@ def test_outbox_planned_hurried_and_acknowledged_at_once_ends_without_a_deadlock
         session.flush()
         outbox.hurry(session, lambda: due)
 
-    assert _race(*[lambda: often(plan)] * 3, lambda: often(acknowledge)) == [ROUNDS] * 4
+    assert race(*[lambda: often(plan)] * 3, lambda: often(acknowledge)) == [ROUNDS] * 4
 
 
 def _behind(first: Callable[[Session], object], second: Callable[[Session], object], world: World) -> None:
@@ -172,7 +135,7 @@ def _behind(first: Callable[[Session], object], second: Callable[[Session], obje
             second(session)
         may_end.set()
 
-    assert _race(hold, follow) == [None, None]
+    assert race(hold, follow) == [None, None]
 
 
 def _state_anew(world: World, request_id: str) -> Callable[[Session], None]:
