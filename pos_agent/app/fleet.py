@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from drivers.keypad.keymap import Keymap, load_keymap
+from drivers.keypad.keymap import REQUIRED_KEYS, Keymap, load_keymap
 from pos_agent.app import safe
 from pos_agent.app.device_check import check_devices
 from pos_agent.app.threads import in_own_thread
@@ -193,7 +193,8 @@ class TillSide:
         if not after.devices.keypad.path:
             return ()
         old, new = (self._codes(config) for config in (before, after))
-        return tuple(name for name, codes in new.items() if codes != old.get(name))
+        # Pads have no F keys; what cannot be pressed must not be waited for.
+        return tuple(name for name in new if name in REQUIRED_KEYS and new[name] != old.get(name))
 
     def _codes(self, config: Config) -> dict[str, object]:
         """Return what each key sends: kernel codes, or characters for a pad on a serial line."""

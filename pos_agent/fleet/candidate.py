@@ -58,11 +58,11 @@ def pinned_keys(config: Config) -> dict[str, PublicKey]:
     return {kid: PublicKey(b64decode(text)) for kid, text in config.fleet.keys.items()}
 
 
-def open_envelope(data: bytes, keys: Mapping[str, PublicKey]) -> tuple[Document, ConfigDesired, int]:
+def open_envelope(data: bytes, keys: Mapping[str, PublicKey]) -> tuple[Document, ConfigDesired, tuple[PublicKey, ...]]:
     """Check size and signatures, read the document.
 
     Returns:
-        The document, its content, and how many different fleet keys signed it.
+        The document, its content, and the different fleet keys that signed it.
     Raises:
         UnusableError: Too large, not signed by a pinned fleet key, or signed but not readable.
     """
@@ -84,7 +84,7 @@ def open_envelope(data: bytes, keys: Mapping[str, PublicKey]) -> tuple[Document,
     except RemoteProtocolError as error:
         raise UnusableError(Reason.MALFORMED, str(error), unread) from error
     document = Document(version=desired.version, etag=unread.etag, payload=payload)
-    return document, desired, len(signers)
+    return document, desired, tuple(keys[kid] for kid in signers)
 
 
 def layer_of(document: Document) -> Layer:
@@ -100,12 +100,12 @@ def _layer(desired: ConfigDesired) -> Layer:
     return Layer(name=f"fleet version {desired.version}", tree=desired.config)
 
 
-def unexamined(document: Document, desired: ConfigDesired, signers: int) -> Candidate:
+def unexamined(document: Document, desired: ConfigDesired, signers: tuple[PublicKey, ...]) -> Candidate:
     """Return a document of which the record already says what is to be done."""
     offer = Offer(
         document=document,
         terminal_id=desired.terminal_id,
-        signers=signers,
+        signers=len(signers),
         needs_two=False,
         schema=desired.schema,
         min_agent=desired.min_agent,
@@ -115,9 +115,22 @@ def unexamined(document: Document, desired: ConfigDesired, signers: int) -> Cand
 
 
 def examine(
-    document: Document, desired: ConfigDesired, signers: int, *, running: Config, load_with: LoadWith
+    document: Document,
+    desired: ConfigDesired,
+    signers: tuple[PublicKey, ...],
+    *,
+    running: Config,
+    load_with: LoadWith,
 ) -> Candidate:
-    """Find out what a document would change, and whether the till could run with it."""
+    """Find out what a document would change, and whether the till could run with it.
+
+    Args:
+        document: Its bytes and its name.
+        desired: Its content.
+        signers: Who signed it; none = that was looked at before.
+        running: What the till runs now.
+        load_with: Loads the till's file with a layer.
+    """
     offer = unexamined(document, desired, signers).offer
     problem = _content_problem(desired)
     local_key = next((key for key in _keys(desired.config) if key in LOCAL_KEYS), "")
@@ -128,6 +141,9 @@ def examine(
         config = load_with(_layer(desired)).config
     except ConfigError as error:
         return Candidate(offer=msgspec.structs.replace(offer, problem=str(error)), desired=desired)
+    if signers and not set(signers) & set(pinned_keys(config).values()):
+        offer = msgspec.structs.replace(offer, problem="fleet.keys: none of the keys that signed this stays pinned")
+        return Candidate(offer=offer, desired=desired)
     changed = changed_keys(running, config)
     offer = msgspec.structs.replace(offer, needs_two=needs_two_signatures(changed))
     return Candidate(offer=offer, desired=desired, changed=changed, config=config)

@@ -23,11 +23,13 @@ from pos_agent.fleet.ports import OfficePort, TillPort
 from pos_agent.fleet.report import make_report
 from pos_agent.mqtt.messages import InboundMessage
 from pos_agent.protocol import codec
-from pos_agent.protocol.desired import SCHEMA
+from pos_agent.protocol.desired import SCHEMA, ConfigDesired
 from pos_agent.protocol.ed25519 import PublicKey
 
 _log = logging.getLogger(__name__)
 TICK_S: Final = 1.0
+#: Stands for bytes of which nothing is believed.
+_UNREAD: Final = Document(version=0, etag="", payload=b"")
 #: How much of a trial's running time a power cut may give back.
 SAVE_S: Final = 5.0
 
@@ -152,12 +154,20 @@ class FleetService:
         message, self._message = self._message, None
         if message is not None:
             try:
-                await self._consider(message.payload)
+                await self._judge_envelope(message.payload)
             finally:
                 message.ack()
         elif self._later and self._book.trial is None:
             payload, self._later = self._later, b""
-            await self._consider(payload)
+            await self._judge_envelope(payload)
+
+    async def _judge_envelope(self, envelope: bytes) -> None:
+        """Consider a document; the broker keeps it, so what ends the daemon would end it at each start."""
+        try:
+            await self._consider(envelope)
+        except Exception as error:  # noqa: BLE001 - supervisor of one message: no loop of crash and redelivery
+            _log.exception("configuration not judged")
+            self._refuse(_UNREAD, Reason.MALFORMED, f"defect: {error!r:.200}")
 
     async def _consider(self, envelope: bytes) -> None:
         if not envelope:
@@ -165,7 +175,7 @@ class FleetService:
         try:
             document, desired, signers = open_envelope(envelope, self._keys)
         except UnusableError as error:
-            self._refuse(error.document or Document(version=0, etag="", payload=b""), error.reason, error.detail)
+            self._refuse(error.document or _UNREAD, error.reason, error.detail)
             return
         if desired_rules.is_known(self._book, document.etag, agent=__version__):
             candidate = unexamined(document, desired, signers)
@@ -233,9 +243,10 @@ class FleetService:
         desired = codec.decode_desired(staged.payload)
         if not self._till.may_switch(desired.apply):
             return
-        candidate = examine(staged, desired, 0, running=self._config, load_with=self._till.load_with)
-        if candidate.config is None:
-            await self._reject(staged, Reason.SCHEMA, candidate.offer.problem)
+        candidate = self._examined_again(staged, desired)
+        if candidate is None or candidate.config is None:
+            problem = "defect, see the log" if candidate is None else candidate.offer.problem
+            await self._reject(staged, Reason.SCHEMA, problem)
             return
         if desired_rules.is_expired(desired.not_after, self._site()):
             await self._reject(staged, Reason.EXPIRED, f"before the till was idle, {desired.not_after.isoformat()}")
@@ -248,6 +259,14 @@ class FleetService:
         if await self._commit(desired_book.begin_trial(self._book, trial, at=self._clock.now())):
             await self._tell("config.trial", candidate)
             self._restart_when = desired.apply
+
+    def _examined_again(self, staged: Document, desired: ConfigDesired) -> Candidate | None:
+        """Examine the staged document against what runs now; None = that failed in a way that nobody foresaw."""
+        try:
+            return examine(staged, desired, (), running=self._config, load_with=self._till.load_with)
+        except Exception:  # noqa: BLE001 - supervisor: a staged document must not end the daemon at each start
+            _log.exception("staged configuration version=%d not examined", staged.version)
+            return None
 
     async def _tell(self, event: str, candidate: Candidate) -> None:
         changed = " ".join(sorted(candidate.changed))

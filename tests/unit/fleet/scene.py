@@ -60,12 +60,17 @@ class FakeTill:
         self.states: dict[HealthCheck, Health] = {HealthCheck.PRINTER: Health.GREEN}
         self.keys: tuple[str, ...] = ()
         self.is_disk_full = False
+        self.defect: Exception | None = None
         self.log: list[str] = []
         self.saved: Book | None = None
         self.asked: list[ApplyWhen] = []
 
     def load_with(self, layer: Layer | None) -> LoadedConfig:
-        return load_config(SHIPPED, {}, layer=layer)
+        if self.defect is not None:
+            raise self.defect
+        keys = {kid: key.base64 for kid, key in KEYS.items()}
+        pinned = {"fleet": {"keys": keys}} | dict(layer.tree if layer is not None else {})
+        return load_config(SHIPPED, {}, layer=Layer(name="test", tree=pinned))
 
     def health(self, *, moved: tuple[HealthCheck, ...] = ()) -> Mapping[HealthCheck, Health]:
         return self.states
@@ -157,7 +162,7 @@ class Scene:
         async def both() -> None:
             self.service = FleetService(
                 self._book,
-                config=load_config(SHIPPED, {}).config,
+                config=self.till.load_with(None).config,
                 keys=KEYS,
                 till=self.till,
                 office=self.office,

@@ -318,6 +318,41 @@ def test_trust_13_content_that_cannot_be_used_is_rejected_and_remembered(documen
         assert scene.till.saved == scene.service.book
 
 
+def test_trust_16_document_that_ends_the_examination_does_not_end_the_till() -> None:
+    """The broker keeps it: what ended the daemon would end it at every start."""
+    scene = Scene()
+
+    async def story() -> None:
+        scene.till.is_free = False
+        scene.give(signed(desired(5)))
+        await asyncio.sleep(2)
+        scene.till.defect = ZeroDivisionError("a driver's")
+        scene.till.is_free = True
+        await asyncio.sleep(2)
+        assert scene.service.book.attempts[-1].reason == Reason.SCHEMA
+        scene.give(signed(desired(6)))
+        await asyncio.sleep(2)
+
+    scene.play(story)
+    last = scene.office.reports[-1].attempted
+    assert last is not None
+    assert (last.reason, "ZeroDivisionError" in last.detail, scene.acks) == (Reason.MALFORMED, True, 2)
+    assert "restart" not in scene.till.log
+
+
+def test_d16_document_that_unpins_all_who_signed_it_is_rejected() -> None:
+    for keys in ({}, {"new": MALLORY.public_key().base64}):
+        scene = Scene()
+
+        async def story(scene: Scene = scene, keys: dict[str, str] = keys) -> None:
+            scene.give(signed(desired(5, {"fleet": {"keys": keys}}), is_endorsed=True))
+            await asyncio.sleep(2)
+
+        scene.play(story)
+        assert scene.service.book.attempts[-1].state is ConfigState.REJECTED
+        assert "stays pinned" in scene.service.book.attempts[-1].detail
+
+
 def test_d19_untrusted_clock_takes_a_document_whose_time_is_over() -> None:
     scene = Scene()
     scene.clock.is_right = False
