@@ -245,13 +245,15 @@ def _add_requests(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") 
     rescued = make.command(
         commands,
         "rescue",
-        "take requests from the QR codes of slips",
-        "For a till whose card died before it could send them. One code a line, as a scanner types it; each carries "
-        "the till's signature. Taken twice, or sent by the till after all, it is one request. Exit status 1: at least "
-        "one was refused.",
+        "take requests from the QR codes of slips, or from the file of 'pos-agent outbox export'",
+        "For a till whose card died before it could send them. One code a line, as a scanner types it, or the till's "
+        "file; each request carries the till's signature. Taken twice, or sent by the till after all, it is one "
+        "request. Exit status 1: at least one was refused.",
         "pos-backoffice rescue --by li --json < codes.txt",
     )
-    rescued.add_argument("file", type=Path, nargs="?", help="one code a line; none or - = standard input")
+    rescued.add_argument(
+        "file", type=Path, nargs="?", help="codes, one a line, or a till's file; none or - = standard input"
+    )
     rescued.add_argument("--text", default="", help="the text of one code")
     rescued.add_argument("--by", default="cli", help="who brings the slips, for the audit trail (%(default)s)")
     sales = make.group(commands, "sales", "the sale ledger")

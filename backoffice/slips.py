@@ -1,10 +1,12 @@
-"""What ``pos-backoffice rescue`` does: requests from the QR codes of slips."""
+"""What ``pos-backoffice rescue`` does: requests from the QR codes of slips, and from a till's outbox file."""
 
 import argparse
+import secrets
 import sys
 
 import msgspec
 
+from backoffice import outbox_files
 from backoffice.clock import system_now
 from backoffice.config import Config
 from backoffice.ingest import rescue
@@ -23,6 +25,8 @@ def rescue_slips(arguments: argparse.Namespace, config: Config) -> tuple[str, ob
     Raises:
         OSError: The file cannot be read.
     """
+    if arguments.file is not None and outbox_files.is_outbox_file(arguments.file):
+        return _outbox_file(arguments, config)
     lines = [line.strip() for line in _read(arguments).splitlines() if line.strip()] or [""]
     database = Database(config.database.url, pool=1)
     try:
@@ -32,6 +36,24 @@ def rescue_slips(arguments: argparse.Namespace, config: Config) -> tuple[str, ob
     facts = [{**msgspec.to_builtins(each), **_sentences(each)} for each in found]
     words = "\n".join(" / ".join(_sentences(each).values()) for each in found)
     return words, facts, all(each.is_here for each in found)
+
+
+def _outbox_file(arguments: argparse.Namespace, config: Config) -> tuple[str, object, bool]:
+    database = Database(config.database.url, pool=1)
+    try:
+        context = Context(config, system_now, lambda: secrets.token_hex(16))
+        taken = outbox_files.take(database, context, arguments.file, actor=f"rescue:{arguments.by}"[:80])
+    finally:
+        database.close()
+    if taken.refused:
+        sentences = {locale: text(f"error.rescue_file_{taken.refused}", locale) for locale in LOCALES}
+    else:
+        here = {name: taken.counts.get(name, 0) for name in ("stored", "duplicate")}
+        counts = {**here, "other": taken.messages - sum(here.values()), "unreadable": taken.unreadable}
+        values = {"terminal": taken.terminal_id, "messages": taken.messages, **counts}
+        sentences = {locale: text("rescue.file", locale, **values) for locale in LOCALES}
+    facts = {**msgspec.to_builtins(taken), "is_whole": taken.is_whole, **sentences}
+    return " / ".join(sentences.values()), facts, taken.is_whole
 
 
 def _read(arguments: argparse.Namespace) -> str:

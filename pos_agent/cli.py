@@ -251,6 +251,20 @@ def _add_outbox(
     listing.add_argument("--all", action="store_true", help="with requests that the back office has acknowledged")
     show = actions.add_parser("show", parents=[common, machine], help="one request in full")
     show.add_argument("request", help="refund request number, or its last 6 digits")
+    export = actions.add_parser(
+        "export",
+        parents=[common, machine],
+        help="write what was not acknowledged to a signed file for 'pos-backoffice rescue'",
+        description="For a till that cannot send any more: reads journals of older and newer builds, damaged ones that "
+        "were set aside, and another card's (--journal), as far as each can be read. Nothing is marked as sent; taken "
+        "twice, a request is one request. Exit code 1: something could not be read.",
+    )
+    export.add_argument("file", type=Path, help="file to write")
+    export.add_argument("--all", action="store_true", help="with requests that the back office has acknowledged")
+    export.add_argument(
+        "--journal", type=Path, action="append", metavar="FILE", help="read this journal instead; may repeat"
+    )
+    export.add_argument("--device-key", type=Path, metavar="FILE", help="sign with this key, such as the dead card's")
     release = actions.add_parser(
         "release",
         parents=[common, machine],

@@ -350,6 +350,12 @@ def _renew(options: argparse.Namespace) -> int:
     return renew_now(options)
 
 
+def _outbox_export(options: argparse.Namespace) -> int:
+    from pos_agent.app.export import export  # noqa: PLC0415 - for this command only
+
+    return export(options, lambda given: _load(given).config)
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "version": _version,
     "check-config": _check_config,
@@ -367,4 +373,5 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "outbox list": _outbox_list,
     "outbox show": _outbox_show,
     "outbox release": _outbox_release,
+    "outbox export": _outbox_export,
 }

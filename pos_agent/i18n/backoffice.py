@@ -72,7 +72,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "flag.approval_differs": ("远程授权与申请不符或已用过", "Its approval was for something else, or is used"),
     "flag.approval_self": ("远程授权人就是申请人", "Approved by its own maker"),
     "flag.approval_role": ("远程授权人已无权限", "Its approver may not approve any more"),
-    "flag.rescued": ("凭小票二维码补录", "Taken from the slip's QR code"),
+    "flag.rescued": ("凭小票或导出文件补录", "Taken from a slip's code or a till's file"),
     "flag.restored": ("从备份恢复时收到", "Came while restoring a backup"),
     "flag.till_knows_end": ("终端已有结果,后台记录丢失", "The till knows an end that we lost"),
     "flag.split": ("疑似拆单", "May be split"),
@@ -372,6 +372,20 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "error.approval_spent": ("这笔申请已经到达后台,不能再授权", "The request is here already: nothing to approve"),
     "error.approval_taken": ("另一个人已经授权过这一笔", "Somebody else has approved this"),
     "rescue.stored": ("已补录 {id}:{state}", "Taken: {id}, {state}"),
+    "rescue.file": (
+        "{terminal} 的导出文件:{messages} 条,新录入 {stored},已有 {duplicate},其他 {other},终端未能读出 {unreadable}",
+        "File of {terminal}: {messages} messages, {stored} taken, {duplicate} here already, {other} others; "
+        "{unreadable} that the till could not read",
+    ),
+    "error.rescue_file_forged": (
+        "导出文件被改过,或不是登记的终端签的,没有录入",
+        "Changed, or signed by a stranger: not taken",
+    ),
+    "error.rescue_file_unknown_terminal": ("这台终端没有在本后台登记", "The till of this file is not enrolled here"),
+    "error.rescue_file_not_ours": (
+        "不是导出文件,或没有复制完整,没有录入",
+        "No outbox file, or not all of it",
+    ),
     "rescue.duplicate": ("后台已有这笔申请,没有重复录入 {id}:{state}", "Already here, nothing added: {id}, {state}"),
     "error.rescue_not_ours": (
         "这不是退款申请单上的补录二维码,或没有读完整,请重扫",

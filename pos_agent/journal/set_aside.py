@@ -37,6 +37,12 @@ def waiting(folder: Path) -> list[Damaged]:
     ]
 
 
+def readable(folder: Path) -> list[Path]:
+    """Return every journal of a folder that may hold unsent requests: those set aside, then the current one."""
+    current = folder / _storage.JOURNAL_FILE
+    return [*_storage.waiting_set_aside(folder), *([current] if current.exists() else [])]
+
+
 def release(folder: Path, *, by: str, why: str) -> list[str]:
     """Allow a new journal; the damaged ones are kept. Who and why go into the new audit chain (I6).
 

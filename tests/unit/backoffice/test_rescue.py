@@ -116,7 +116,7 @@ async def test_slip_scanned_into_the_search_field_opens_its_request(world: World
     for _ in range(2):
         response = await browser.search("/requests/find", _code(world, request) + "\r", form_on="/requests")
         assert response.headers["location"] == f"/requests/{request.refund_request_id}"
-    assert "凭小票二维码补录" in (await browser.client.get(response.headers["location"])).text
+    assert "凭小票或导出文件补录" in (await browser.client.get(response.headers["location"])).text
 
 
 async def test_forged_slip_in_the_search_field_is_refused_in_words(world: World, browser: Browser) -> None:
