@@ -192,6 +192,9 @@ def _add_enrolment(
         "pos-backoffice ca make --host office.example --host 192.0.2.7",
     )
     made.add_argument("--host", action="append", default=[], help="name or address of this machine; may be repeated")
+    make.command(
+        ca, "crl", "write the list of revoked certificates again and tell the broker", "A timer runs it once a week."
+    )
     invite = make.command(
         terminal,
         "invite",

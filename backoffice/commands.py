@@ -225,6 +225,7 @@ _COMMANDS: dict[str, _Command] = {
     "terminal refuse": _upkeep(inviting.refuse),
     "terminal revoke": _upkeep(inviting.revoke),
     "ca make": _upkeep(inviting.make_ca),
+    "ca crl": _upkeep(inviting.write_list),
     "operator map": _operator_map,
     "sales import": _sales_import,
 }

@@ -93,7 +93,7 @@ class EnrolmentConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         broker_ca_file: PEM of the CA of the broker's certificate; empty = `broker.ca_file`.
         lifetime_days: Of a till's certificate; it renews by itself in the last third.
         crl_file: Where revoked certificates are listed for the broker; empty = no list.
-        crl_days: How long a list counts; `serve` writes a new one each day.
+        crl_days: How long a list counts; `pos-backoffice ca crl` writes a new one, best weekly.
         reload_command: Run after a new list, such as ``["systemctl", "reload", "mosquitto"]``.
     """
 

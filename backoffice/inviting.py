@@ -2,9 +2,11 @@
 
 import argparse
 import getpass
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +38,10 @@ def make_ca(arguments: argparse.Namespace, config: Config) -> Said:
     if not Path(wanted.ca_cert_file).exists():
         _write_pair(wanted.ca_cert_file, wanted.ca_key_file, *make_authority(_TILLS_CA, now=now))
         made.append(wanted.ca_cert_file)
+    if wanted.crl_file and not Path(wanted.crl_file).exists():
+        empty = _authority(config).revocation_list([], now=now, next_update=timedelta(days=wanted.crl_days))
+        write_new(Path(wanted.crl_file), empty, mode=0o644)
+        made.append(wanted.crl_file)
     if arguments.host:
         _need(("tls.ca_file", tls.ca_file), ("tls.cert_file", tls.cert_file), ("tls.key_file", tls.key_file))
         office_key = str(Path(tls.ca_file).with_suffix(".key"))
@@ -175,13 +181,32 @@ def revoke(arguments: argparse.Namespace, config: Config) -> Said:
     with closing(Database(config.database.url, pool=1)) as database, database.writing() as session:
         enrolment.mark_terminal(session, arguments.terminal_id, is_denied=True)
         count = certificates.revoke_all(session, arguments.terminal_id, now=now)
-        data = b""
-        if wanted.crl_file:
-            data = certificates.revocation_list(session, _authority(config), wanted, now=now)
-    if data:
+    if wanted.crl_file:
+        _publish(config)
+    words = f"{arguments.terminal_id} is revoked, {count} certificates; {wanted.crl_file or 'no list is configured'}"
+    return words, {"terminal_id": arguments.terminal_id, "certificates": count, "crl": wanted.crl_file}
+
+
+def write_list(_arguments: argparse.Namespace, config: Config) -> Said:
+    """Write the list of revoked certificates again, before the one that the broker has grows old."""
+    _need(("enrolment.crl_file", config.enrolment.crl_file))
+    _publish(config)
+    return config.enrolment.crl_file, {"crl": config.enrolment.crl_file}
+
+
+def _publish(config: Config) -> None:
+    """Write the list and tell the broker; revocation itself is committed before.
+
+    Raises:
+        OSError: The list cannot be written, or the broker's command cannot be run or fails.
+    """
+    wanted, now = config.enrolment, system_now()
+    with closing(Database(config.database.url, pool=1)) as database, database.reading() as session:
+        data = certificates.revocation_list(session, _authority(config), wanted, now=now)
+    try:
         certificates.publish_list(data, wanted)
-    words = f"{arguments.terminal_id} is revoked, {count} certificates" + (f"; {wanted.crl_file}" if data else "")
-    return words, {"terminal_id": arguments.terminal_id, "certificates": count, "crl": bool(data)}
+    except subprocess.SubprocessError as error:
+        raise OSError(f"{wanted.crl_file} is written, but the broker was not told: {error}") from error
 
 
 def _authority(config: Config) -> Authority:

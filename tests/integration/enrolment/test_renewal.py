@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
+import socket
 import sqlite3
+import ssl
 import subprocess
 import time
 from contextlib import closing
@@ -23,6 +26,7 @@ from pos_agent.mqtt.validity import validity
 from pos_agent.protocol.control import Status
 from pos_agent.settings import load_config
 from tests.bench.till import BenchTill
+from tests.fixtures_broker import Broker, free_port
 from tests.integration.enrolment.conftest import Box, Office, enrolled, hardware, until
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -181,3 +185,47 @@ async def test_connection_takes_up_a_renewed_certificate_when_asked(office: Offi
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert office.broker.log.count(f"Client {office.terminal} disconnected.") >= 1
+
+
+def is_let_in(config: Config, port: int) -> bool:
+    """Return whether a broker takes the till's certificate: a CONNECT is answered by a CONNACK."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(config.broker.ca_file)
+    context.load_cert_chain(config.broker.cert_file, config.broker.key_file)
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as link,
+        ):
+            link.sendall(b"\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x03any")
+            return link.recv(4)[:1] == b"\x20"
+    except OSError:
+        return False
+
+
+def test_broker_refuses_a_revoked_certificate_once_it_was_told(office: Office, box: Box, tmp_path: Path) -> None:
+    enrolled(office, box)
+    config = load_config(box.config).config
+    other = Broker(tmp_path, office.broker.pki, free_port(), office.broker.program, office.broker.server)
+    other.launch(
+        f"""{"user root" if os.getuid() == 0 else ""}
+log_dest stderr
+listener {other.port} 127.0.0.1
+cafile {office.folder}/tills-ca.pem
+crlfile {office.folder}/tills.crl
+certfile {other.server[0]}
+keyfile {other.server[1]}
+require_certificate true
+use_identity_as_username true
+"""
+    )
+    try:
+        assert is_let_in(config, other.port)
+        assert other.process is not None
+        office.settings = f'reload_command = ["kill", "-HUP", "{other.process.pid}"]'
+        office.write_config()
+        told = office.tool("terminal", "revoke", office.terminal)
+        assert told["certificates"] == 1
+        until(lambda: not is_let_in(config, other.port), "the list was read")
+    finally:
+        other.stop()
