@@ -93,7 +93,23 @@ def _scanner(config: ScannerConfig, sink: EventSink, opener: Opener, find_data: 
         return CameraScanner(config, sink=sink, opener=opener)
     from drivers.scanner.serial_scanner import SerialScanner  # noqa: PLC0415 - only what is configured
 
-    return SerialScanner(config, sink=sink, opener=opener)
+    return SerialScanner(config, sink=sink, opener=opener, beep=_beep_of(config.family, find_data))
+
+
+def _beep_of(family: str, find_data: FindData) -> bytes:
+    """Return the bytes that make a scanner of this family beep; empty for none."""
+    if not family:
+        return b""
+    from drivers.scanner.table import TABLE_PATH, load_table  # noqa: PLC0415 - only what is configured
+
+    table = load_table(find_data(TABLE_PATH))
+    try:
+        beep = table.row(family).beep
+    except KeyError:
+        known = ", ".join(row.id for row in table.scanner)
+        key = "devices.scanner.family"
+        raise ConfigValueError(f"no scanner family {family!r}", key=key, origin="config", hint=known) from None
+    return b"" if beep is None else beep.request
 
 
 def _printer(

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
+from drivers.keypad.bell import BELL_S, Bell
 from drivers.keypad.burst import GAP_S, BurstGuard
 from drivers.keypad.decoder import EvdevDecoder, KeyDown
 from drivers.keypad.keycodes import KEY_NUMLOCK
@@ -50,6 +51,8 @@ class EvdevKeypad:
         self._guard = BurstGuard()
         self._strangers = Strangers(opener=opener, on_change=self._on_strangers, on_scan=self._on_strange_scan)
         self._is_alone = not config.grab_others
+        self._bell: Bell | None = None
+        self._bell_timer: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._held_timer: asyncio.TimerHandle | None = None
         self._codes: set[str] = set()
@@ -88,13 +91,16 @@ class EvdevKeypad:
                 self._decoders.append(EvdevDecoder())
             self._decoders[index].reset()
             await self._open_node(index, node)
-        if not self._is_alone and is_event_node(nodes[0]):
-            self._strangers.start(nodes)
+        if is_event_node(nodes[0]):
+            self._bell = Bell(nodes[0])
+            if not self._is_alone:
+                self._strangers.start(nodes)
 
     async def close(self) -> None:
         """Release the nodes."""
         self._stop_timer()
         self._stop_held_timer()
+        self._end_bell()
         await self._strangers.close()
         links, self._links = self._links, []
         for link in links:
@@ -110,6 +116,21 @@ class EvdevKeypad:
             for task in waiting:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
+
+    def beep(self) -> bool:
+        """Ring the keypad's bell, if it has one; see `pos_agent.devices.interfaces.Sounder`."""
+        if self._bell is None or not self._bell.on or not self._links or not self._links[0].is_open:
+            return False
+        self._end_bell()
+        self._links[0].write(self._bell.on)
+        self._bell_timer = asyncio.get_running_loop().call_later(BELL_S, self._end_bell)
+        return True
+
+    def _end_bell(self) -> None:
+        if self._bell_timer is not None and self._bell is not None:
+            self._bell_timer.cancel()
+            self._bell_timer = None
+            self._links[0].write(self._bell.off)
 
     async def _open_node(self, index: int, node: str) -> None:
         decoder = self._decoders[index]

@@ -38,6 +38,7 @@ class SerialScanner:
         opener: Opens and closes the port.
         port: Another port than the serial one that the configuration names, such as a camera's process.
         protocol: The protocol to speak there.
+        beep: What makes this unit sound its error beep; empty = it is not told.
     Raises:
         ConfigValueError: The configuration names a protocol that does not exist.
     """
@@ -50,7 +51,9 @@ class SerialScanner:
         opener: Opener,
         port: Port | None = None,
         protocol: ScanProtocol | None = None,
+        beep: bytes = b"",
     ) -> None:
+        self._beep = beep
         self._config = config
         self._sink = sink
         self._protocol = protocol or make_protocol(config)
@@ -103,6 +106,13 @@ class SerialScanner:
         finally:
             hang_up.cancel()
             await asyncio.wait({hang_up})
+
+    def beep(self) -> bool:
+        """Sound the error beep of the configured family; see `pos_agent.devices.interfaces.Sounder`."""
+        if not self._beep or not self._link.is_open or self._link.is_pending:
+            return False
+        self._link.write(self._beep)
+        return True
 
     def _on_bytes(self, data: bytes) -> None:
         self._last_activity_s = asyncio.get_running_loop().time()

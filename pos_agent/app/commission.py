@@ -48,6 +48,7 @@ def _scanner(options: argparse.Namespace) -> Commissioned:
     protocol = found.protocol
     toml = f'[devices.scanner]\npath = "{lasting_name(path, inventory)}"\nbaud = {found.baud.baud}\n'
     toml += f'protocol = "{protocol}"\n' if protocol != "plain" else ""
+    toml += f'family = "{found.baud.family}"\n' if found.baud.family else ""
     heard = f"{found.baud.family} answered" if found.baud.family else "a scan was readable"
     return Commissioned(toml=toml, why=f"{heard} on {path} at {found.baud.baud} baud")
 

@@ -30,6 +30,7 @@ from pos_agent.app.incidents import IncidentFolder
 from pos_agent.app.inert import NoApprovals, NoDisplay, NoLookUp, NoPins, NoSpooler
 from pos_agent.app.pins import PinWorker
 from pos_agent.app.renewal import CertificateWatch, finish_interrupted
+from pos_agent.app.sounding import SoundingDisplay
 from pos_agent.control.server import ControlServer
 from pos_agent.devices.interfaces import EventSink
 from pos_agent.devices.supervisor import DeviceSupervisor
@@ -161,7 +162,7 @@ async def compose(
             approvals=NoApprovals() if keys is None else ApprovalCodes(keys),
             incidents=IncidentFolder(Path(config.terminal.data_dir) / "incidents"),
         ),
-        operator_display=devices.operator_display or _no_display(),
+        operator_display=SoundingDisplay(devices.operator_display or _no_display(), (devices.keypad, devices.scanner)),
         customer_display=devices.customer_display,
         clock=clock,
         inbox=inbox.queue,

@@ -63,6 +63,14 @@ class POSKeyboard(Device, Protocol):
     """A keypad; puts `KeyPressed`."""
 
 
+@runtime_checkable
+class Sounder(Protocol):
+    """A scanner or keypad that can sound the error beep; a driver may leave it out."""
+
+    def beep(self) -> bool:
+        """Sound the error beep without blocking; False = it cannot now, or is not told how."""
+
+
 class LineDisplay(Device, Protocol):
     """A display of columns × rows cells."""
 

@@ -107,6 +107,8 @@ class ScannerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         suffix: ``any`` (CR, LF, CRLF, NUL, ETX end a frame), ``tab`` (these and TAB) or ``idle`` (only silence does).
         idle_gap_ms: Silence that ends a frame without suffix.
         reread_window_ms: The same data again within this time is dropped and counted.
+        family: Its id in config/devices/scanners, such as ``honeywell``: then it sounds the error beep by the command
+            that stands there. Empty = no byte is sent for that.
         options: For installed drivers: what they are to know, as their documents say.
     """
 
@@ -118,6 +120,7 @@ class ScannerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     suffix: str = "any"
     idle_gap_ms: int = 50
     reread_window_ms: int = 700
+    family: str = ""
     options: dict[str, str] = {}
     camera: CameraConfig = msgspec.field(default_factory=CameraConfig)
 

@@ -28,7 +28,7 @@ const WORDS = {
   scannerPlain: ["普通串口:文本 + 回车", "serial: text and CR"],
   scannerAckNak: ["串口,应答 ACK/NAK", "serial, ACK/NAK"],
   scannerSsi: ["斑马 Zebra SSI", "Zebra SSI packets"],
-  scannerGrow: ["格鲁 Grow GM65", "Grow GM65, heartbeat"],
+  scannerGrow: ["Grow GM65 模块", "Grow GM65, heartbeat"],
   scannerCamera: ["摄像头", "camera"],
   scannerPicture: ["拖入或选择一张有码的照片;点账单则给摄像头看二维码", "Drop or choose a picture of a code; a click on a bill shows it as a QR code"],
   faults: ["故障开关", "Faults"],
