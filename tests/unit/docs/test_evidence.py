@@ -8,7 +8,14 @@ import pytest
 
 _ROOT = Path(__file__).resolve().parents[3]
 DOCS = _ROOT / "docs"
-PAGES = ("reliability.md", "threat-model.md", "retention.md", "runbooks/backup-drill.md", "runbooks/lost-keys.md")
+PAGES = (
+    "reliability.md",
+    "threat-model.md",
+    "retention.md",
+    "runbooks/backup-drill.md",
+    "runbooks/lost-keys.md",
+    "field-rules.md",
+)
 #: A heading of one scenario in trust.md: "8. **Restore …**" at the beginning of a line.
 _SCENARIO = re.compile(r"^(\d+)\. \*\*", re.MULTILINE)
 
@@ -16,7 +23,8 @@ _SCENARIO = re.compile(r"^(\d+)\. \*\*", re.MULTILINE)
 @cache
 def _tests() -> frozenset[str]:
     found: set[str] = set()
-    for path in (_ROOT / "tests").rglob("test_*.py"):
+    suites = (_ROOT / "drivers" / "contract").glob("*.py")  # run by everybody who writes a driver
+    for path in (*(_ROOT / "tests").rglob("test_*.py"), *suites):
         found |= set(re.findall(r"^(?:async )?def (test_\w+)", path.read_text("utf-8"), re.MULTILINE))
     return frozenset(found)
 
@@ -34,6 +42,17 @@ def test_every_scenario_of_trust_has_a_line_with_a_test_or_says_that_it_is_open(
     assert {number for number, _ in lines} == scenarios
     for number, shown_by in lines:
         assert re.search(r"`test_|\*open|\]\(", shown_by), f"scenario {number}: {shown_by}"
+
+
+def test_every_rule_of_the_field_that_concerns_a_device_has_a_row_with_tests() -> None:
+    rules = set(re.findall(r"^\*\*(\d+)\.", (DOCS / "reference" / "field.md").read_text("utf-8"), re.MULTILINE))
+    devices, others = (DOCS / "field-rules.md").read_text("utf-8").split("## Rules about other things")
+    rows = re.findall(r"^\| (\d+) \| [^|]+ \| ([^|]+) \|", devices, re.MULTILINE)
+    elsewhere = {number for row in re.findall(r"^\| ([\d, ]+) \|", others, re.MULTILINE) for number in row.split(", ")}
+    assert {number for number, _ in rows} | elsewhere == rules
+    assert not elsewhere & {number for number, _ in rows}
+    for number, tests in rows:
+        assert "`test_" in tests, f"rule {number} names no test"
 
 
 def test_links_between_these_pages_lead_somewhere() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.scanner.table import TABLE_PATH, load_table
 from pos_agent.cli import build_parser
 from pos_agent.domain.config import DisplayConfig
 
@@ -109,6 +110,28 @@ def test_f2_screen_drop_in_gives_the_console_back_whatever_ends_the_daemon() -> 
     assert dict(screen["Unit"]) == {"Conflicts": "getty@tty1.service", "After": "getty@tty1.service"}
     assert screen["Service"]["TTYPath"] in " ".join(_values("pos-agent.service", "DeviceAllow"))
     assert DisplayConfig(console=screen["Service"]["TTYPath"]).console == "/dev/tty1"
+
+
+def test_f2_kiosk_files_leave_no_key_that_leads_away_from_the_menu() -> None:
+    logind = configparser.ConfigParser(strict=True, interpolation=None)
+    logind.optionxform = str  # type: ignore[assignment,method-assign] # keys of systemd keep their case
+    logind.read_string((FOLDER / "pos-agent-kiosk-logind.conf").read_text())
+    assert dict(logind["Login"]) == {"NAutoVTs": "0", "ReserveVT": "0", "HandlePowerKey": "ignore"}
+    assert "kernel.sysrq = 0" in (FOLDER / "pos-agent-kiosk.sysctl").read_text().splitlines()
+    pages = ("technician.md", "displays-and-keypads.md")
+    text = "".join((FOLDER.parent / "docs" / page).read_text(encoding="utf-8") for page in pages)
+    for words in ("systemctl mask ctrl-alt-del.target", "consoleblank=0 quiet vt.global_cursor_default=0"):
+        assert words in text, "what no file of ours can do, the technician does"
+
+
+def test_f23_modem_manager_leaves_every_known_scanner_and_display_alone() -> None:
+    rules = (FOLDER / "60-pos-agent.rules").read_text()
+    ignored = re.findall(r'ATTRS\{idVendor\}=="([^"]+)".*ID_MM_DEVICE_IGNORE', rules)
+    vendors = {vendor for row in ignored for vendor in row.split("|")}
+    table = load_table(FOLDER.parent / "config" / TABLE_PATH)
+    assert {row.usb_vendor for row in table.scanner} <= vendors
+    # Adapters of poles and serial printers: CH340, CP2102, PL2303, FT232.
+    assert {"1a86", "10c4", "067b", "0403"} <= vendors
 
 
 RULE = re.compile(r'[A-Z]+(\{\w+\})?(==|!=|=|\+=)"[^"]*"')
