@@ -14,6 +14,7 @@ PAGES = (
     "retention.md",
     "runbooks/backup-drill.md",
     "runbooks/lost-keys.md",
+    "runbooks/update.md",
     "field-rules.md",
 )
 #: A heading of one scenario in trust.md: "8. **Restore …**" at the beginning of a line.
