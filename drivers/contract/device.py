@@ -21,7 +21,7 @@ async def test_device_unplugged_wait_lost_returns_offline(device_rig: DeviceRig)
     await device_rig.device.open()
     device_rig.unplug()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(device_rig.patience_s):
         error = await device_rig.device.wait_lost()
 
     assert isinstance(error, OfflineError)
@@ -41,7 +41,7 @@ async def test_device_in_use_wait_lost_waits_and_is_cancellable(device_rig: Devi
         await waiting
 
     device_rig.unplug()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(device_rig.patience_s):
         assert isinstance(await device_rig.device.wait_lost(), OfflineError)
 
 
@@ -63,7 +63,7 @@ async def test_device_plugged_in_again_opens_again(device_rig: DeviceRig) -> Non
         device_rig.plug()
         await device_rig.device.open()
         device_rig.unplug()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(device_rig.patience_s):
             await device_rig.device.wait_lost()
         await device_rig.device.close()
 

@@ -12,11 +12,16 @@ FILE names the devices, one table each, as the till's configuration would:
     [device.config]
     path = "/dev/serial/by-id/…"
 
-A hand is a program that reads one request a line (`plug`, `unplug`, `scan 6901234567892`, `press 1 ENTER`), does it,
-and answers one line: `ok`, or why not. A USB hub that switches its ports and a robot are hands; so is a person. What
-stands on paper or glass is judged by an eye, so those tests say "does not apply" here.
+A hand is a program that reads one request a line, does it, and answers one line: `ok`, or why not::
+
+    plug   unplug   scan 6901234567892   press 1 ENTER
+    look one slip, whole, once     stop while it prints (open the cover)     refill (paper in, cover shut)
+
+A USB hub that switches its ports and a robot are hands; so is a person. What stands on glass is judged by an eye, so
+those tests say "does not apply" here; so does what a printer that tells no status cannot show.
 """
 
+import asyncio
 import subprocess
 import sys
 import tomllib
@@ -29,9 +34,9 @@ import pytest
 import pytest_asyncio
 
 from drivers.contract import conformance
-from drivers.contract.rig import DeviceRig, run_rig
+from drivers.contract.rig import DisplayRig, KeypadRig, PrinterRig, ScannerRig, run_rig
 from drivers.registry import build_devices
-from pos_agent.domain.config import DevicesConfig
+from pos_agent.domain.config import DevicesConfig, PrinterConfig
 from pos_agent.domain.events import DeviceName, Key
 
 _SUITES: Final = {
@@ -107,16 +112,22 @@ class Hand:
         return process.stdout.readline().strip()
 
     def _ask_person(self, request: str) -> str:
+        """Ask at the terminal; ENTER = done, words = why not."""
         with Path("/dev/tty").open("r+b", buffering=0) as terminal:
-            terminal.write(f"\n{self._board.model}: please {request}, then press ENTER ".encode())
-            terminal.readline()
-        return "ok"
+            terminal.write(f"\n{self._board.model}: please {request}, then press ENTER (or say why not) ".encode())
+            return terminal.readline().decode("utf-8", "replace").strip() or "ok"
 
 
-class HardwareRig(DeviceRig):
-    """A real board, driven as the till would, moved by a hand."""
+class HardwareRig(ScannerRig, KeypadRig, DisplayRig, PrinterRig):
+    """A real board of any role, driven as the till would, moved by a hand."""
+
+    device: Any
 
     ground = "a real board"
+    patience_s = 300.0
+    #: Prints, as paper can only be taken out while it moves: 200 lines are 75 cm.
+    filler = b"0123456789 abcdefghij 0123456789\n" * 200
+    stop_codes = frozenset({"EPTR_REC_EMPTY", "EPTR_COVER_OPEN", "E_FAILURE"})
 
     def __init__(self, board: Board) -> None:
         super().__init__()
@@ -126,8 +137,9 @@ class HardwareRig(DeviceRig):
         self._hand = Hand(board)
         self._is_plugged = True
         config = msgspec.convert({board.role.value: board.config}, DevicesConfig)
-        devices = build_devices(config, sink=self.events.append, find_data=_find_data)
-        (self.device,) = devices
+        (self.device,) = build_devices(config, sink=self.events.append, find_data=_find_data)
+        self._stopping: asyncio.Task[None] | None = None
+        self._hears_stops = board.role is DeviceName.PRINTER and _hears_stops(config.printer)
 
     async def start(self) -> None:
         """Begin without the device."""
@@ -136,6 +148,8 @@ class HardwareRig(DeviceRig):
 
     async def stop(self) -> None:
         """Leave it plugged in, as it was found."""
+        if self._stopping is not None:
+            await asyncio.gather(self._stopping, return_exceptions=True)
         self.plug()
         self._hand.stop()
 
@@ -163,16 +177,30 @@ class HardwareRig(DeviceRig):
         """Nobody reads a display here."""
         pytest.skip("what a display shows is judged by an eye")
 
-    def printed(self) -> bytes:
-        """Nobody reads paper here."""
-        pytest.skip("what came out is judged by an eye")
+    async def see_printed_once(self, data: bytes) -> None:
+        """Have the paper looked at."""
+        await asyncio.to_thread(self._hand.do, "look one slip, whole, once")
 
     def end_paper_after(self, count: int) -> None:
-        """Paper ends when it ends."""
-        pytest.skip(f"paper does not end after {count} bytes on demand")
+        """Have the cover opened, or the paper taken out, while it prints."""
+        if not self._hears_stops:
+            pytest.skip("this model tells nobody when its paper ends")
+        self._stopping = asyncio.create_task(asyncio.to_thread(self._hand.do, "stop while it prints"), name="hand")
 
-    def refill(self) -> None:
-        """See `end_paper_after`."""
+    async def refill(self) -> None:
+        """Have paper put in and the cover shut."""
+        if self._stopping is not None:
+            await self._stopping
+        await asyncio.to_thread(self._hand.do, "refill")
+
+
+def _hears_stops(config: PrinterConfig) -> bool:
+    """Return whether the profile knows a way to hear that the paper has ended."""
+    from drivers.escpos.build import load_profile  # noqa: PLC0415 - only for printers
+
+    profile = load_profile(config, _find_data(f"devices/{config.profile}.toml"), None)
+    has_port_status = profile.has_port_status and config.link not in ("tcp", "serial")
+    return has_port_status or profile.has_asb or profile.has_dle_eot
 
 
 def _find_data(name: str) -> Path:

@@ -3,13 +3,13 @@
 import os
 from pathlib import Path
 
+from drivers.contract.rig import PrinterRig, until
 from drivers.escpos.build import build
 from drivers.links import usb_backend
 from hil.simulators import usb_backend as simulated_usb
 from hil.simulators.printer import CLONE_PRINTS, PrinterSpec, SimPrinter
 from pos_agent.devices.interfaces import POSPrinter
 from pos_agent.domain.config import PrinterConfig
-from tests.contract.rigs import PrinterRig
 
 _PROFILES = Path(__file__).parents[2] / "config" / "devices"
 #: No test waits for paper.
@@ -78,13 +78,13 @@ class SimPrinterRig(PrinterRig):
     def unplug(self) -> None:
         self.sim.unplug()
 
-    def printed(self) -> bytes:
-        return bytes(self._tape)
+    async def see_printed_once(self, data: bytes) -> None:
+        await until(lambda: bytes(self._tape).count(data) == 1)
 
     def end_paper_after(self, count: int) -> None:
         self.sim.end_paper_after(count)
 
-    def refill(self) -> None:
+    async def refill(self) -> None:
         self.sim.refill()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyte
 
-from drivers.contract.rig import DeviceRig, DisplayRig, KeypadRig, PrinterRig, ScannerRig, settle
+from drivers.contract.rig import DeviceRig, DisplayRig, KeypadRig, PrinterRig, ScannerRig, settle, until
 from drivers.display.ansi import AnsiDialect
 from drivers.display.framebuffer import FramebufferDisplay
 from drivers.display.framebuffer_port import FramebufferPort
@@ -289,11 +289,11 @@ class FakePrinterRig(PrinterRig):
     def unplug(self) -> None:
         self._fake.unplug()
 
-    def printed(self) -> bytes:
-        return bytes(self._fake.accepted)
+    async def see_printed_once(self, data: bytes) -> None:
+        await until(lambda: bytes(self._fake.accepted).count(data) == 1)
 
     def end_paper_after(self, count: int) -> None:
         self._fake.paper_bytes = count
 
-    def refill(self) -> None:
+    async def refill(self) -> None:
         self._fake.refill()

@@ -41,12 +41,68 @@ hand = ["{python}", "{robot}", "{port}"]
 [device.config]
 path = "{port}"
 """
+#: A printer that hears and never speaks, and an eye: how often the bytes of a slip began since it last looked.
+PRINTER_ROBOT = """\
+import os, select, sys, threading, tty
+path, paper, pulled, printing = sys.argv[1], bytearray(), threading.Event(), None
+def print_all(fd):
+    while not pulled.is_set():
+        if select.select([fd], [], [], 0.01)[0]:
+            try:
+                paper.extend(os.read(fd, 4096))
+            except OSError:
+                pulled.wait(0.01)
+    os.close(fd)
+for line in sys.stdin:
+    verb = line.split()[0]
+    if verb == "plug":
+        master, slave = os.openpty()
+        tty.setraw(slave)
+        os.symlink(os.ttyname(slave), path)
+        os.close(slave)
+        pulled.clear()
+        printing = threading.Thread(target=print_all, args=(master,))
+        printing.start()
+    elif verb == "unplug":
+        if os.path.islink(path):
+            os.unlink(path)
+        if printing is not None:
+            pulled.set()
+            printing.join()
+            printing = None
+    elif verb == "look" and {can_scan}:
+        count = paper.count(b"\\x1b@")
+        paper.clear()
+        if count != 1:
+            print("seen", count, flush=True)
+            continue
+    else:
+        print("cannot " + verb, flush=True)
+        continue
+    print("ok", flush=True)
+pulled.set()
+"""
+PRINTER_FILE = """\
+[[device]]
+role = "printer"
+model = "robot-printer"
+hand = ["{python}", "{robot}", "{port}"]
+
+[device.config]
+link = "serial"
+path = "{port}"
+baud = 115200
+flow = "none"
+profile = "generic-58mm"
+"""
 
 
-def run(tmp_path: Path, *, can_scan: bool = True, text: str = FILE) -> "subprocess.CompletedProcess[str]":
+def run(
+    tmp_path: Path, *, can_scan: bool = True, text: str = FILE, hand: str = ROBOT
+) -> "subprocess.CompletedProcess[str]":
     """Run the suites as a technician does, away from this repository's configuration."""
     robot, boards = tmp_path / "robot.py", tmp_path / "boards.toml"
-    robot.write_text(ROBOT.replace("{can_scan}", str(can_scan)))
+    robot.write_text(hand.replace("{can_scan}", str(can_scan)))
     boards.write_text(text.format(python=sys.executable, robot=robot, port=tmp_path / "port"))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "drivers.contract.hardware"]
     return subprocess.run(
@@ -84,3 +140,26 @@ def test_hardware_rig_file_that_is_none_is_refused_in_words(tmp_path: Path, text
     result = run(tmp_path, text=text)
     assert result.returncode == 4
     assert "--rig=hardware" in result.stderr
+
+
+@pytest.mark.slow
+def test_hardware_rig_runs_the_printer_suite_and_says_what_does_not_apply(tmp_path: Path) -> None:
+    result = run(tmp_path, text=PRINTER_FILE, hand=PRINTER_ROBOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "2 skipped" in result.stdout, "this printer tells nobody that its paper has ended"
+
+    sheet = (tmp_path / "sheets" / "robot-printer.md").read_text("utf-8")
+    assert "What ran: the driver on a real board." in sheet
+    assert (
+        "| A whole job reaches the printer exactly once, byte for byte, and is claimed. | design.md D13 | passed"
+        in sheet
+    )
+    assert sheet.count("| does not apply |") == 2
+
+
+@pytest.mark.slow
+def test_hardware_rig_slip_that_nobody_sees_is_a_failure_of_the_sheet(tmp_path: Path) -> None:
+    result = run(tmp_path, can_scan=False, text=PRINTER_FILE, hand=PRINTER_ROBOT)
+    assert result.returncode == 1
+    assert "robot-printer: look one slip, whole, once: cannot look" in result.stdout
+    assert "| failed |" in (tmp_path / "sheets" / "robot-printer.md").read_text("utf-8")
