@@ -94,16 +94,18 @@ class Publisher:
             batch = [await self._inbox.get()]
             while len(batch) < BATCH and not self._inbox.empty():
                 batch.append(self._inbox.get_nowait())
-            try:
-                await self._store([Incoming(message.topic, message.payload) for message in batch])
-            except Exception:  # noqa: BLE001 - supervisor: a till reports again when it connects
-                _log.exception("reports not stored count=%d", len(batch))
-                await asyncio.sleep(_RETRY_S)
+            await self._store([Incoming(message.topic, message.payload) for message in batch])
             for message in batch:
                 message.ack()
 
     async def _store(self, batch: list[Incoming]) -> None:
-        await self._database.write(lambda session: reports.receive(session, self._context, batch))
+        """Store a batch, or its reports one by one; what is lost, its till says again when it connects."""
+        try:
+            await self._database.write(lambda session: reports.receive(session, self._context, batch))
+        except Exception:  # noqa: BLE001 - supervisor: a defect in one report must not stop the others
+            _log.exception("reports not stored count=%d", len(batch))
+            for incoming in batch if len(batch) > 1 else ():
+                await self._store([incoming])
 
     async def _publish_all(self) -> None:
         while True:

@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 
-from sqlalchemy.exc import DataError
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backoffice.desired import waiting
@@ -25,25 +25,33 @@ _log = logging.getLogger(__name__)
 _ALARMED = {ConfigState.ROLLED_BACK: "config_rolled_back", ConfigState.REJECTED: "config_rejected"}
 #: Records of a till that ended and are remembered.
 _BOOKS = 16
+#: Lengths of columns.
+_BOOK = _ETAG = 64
+_MOST_TRIES = 1_000_000
 
 
 def receive(session: Session, context: Context, batch: Sequence[Incoming]) -> None:
-    """Take reports; what cannot be used is kept beside them and spoils no other (D8)."""
-    for incoming in batch:
-        parsed = parse_terminal_topic(incoming.topic)
-        if parsed is None or parsed[1] != Leaf.CFG_REPORTED or not incoming.payload:
+    """Take a batch of reports; what cannot be used is kept beside them and spoils no other (D8)."""
+    named = [(incoming, _terminal_of(incoming)) for incoming in batch]
+    ids = sorted({terminal_id for _, terminal_id in named if terminal_id})
+    terminals = {row.terminal_id: row for row in session.scalars(select(Terminal).where(Terminal.terminal_id.in_(ids)))}
+    heard = []
+    for incoming, terminal_id in named:
+        if not terminal_id:
             continue
-        terminal = session.get(Terminal, parsed[0])
-        if terminal is None:
-            keep(session, context, incoming, cause="unknown_terminal", detail=f"terminal_id={parsed[0]}")
+        if terminal_id not in terminals:
+            keep(session, context, incoming, cause="unknown_terminal", detail=f"terminal_id={terminal_id}")
             continue
         try:
-            with session.begin_nested():
-                note(session, context, _open(incoming.payload, terminal))
+            heard.append(_open(incoming.payload, terminals[terminal_id]))
         except RemoteProtocolError as error:
             keep(session, context, incoming, cause=type(error).status, detail=str(error))
-        except DataError as error:
-            keep(session, context, incoming, cause="malformed", detail=f"a value that no column holds: {error.orig}")
+    note(session, context, heard)
+
+
+def _terminal_of(incoming: Incoming) -> str:
+    parsed = parse_terminal_topic(incoming.topic)
+    return parsed[0] if parsed is not None and parsed[1] == Leaf.CFG_REPORTED and incoming.payload else ""
 
 
 def _open(payload: bytes, terminal: Terminal) -> ConfigReported:
@@ -54,36 +62,49 @@ def _open(payload: bytes, terminal: Terminal) -> ConfigReported:
     return reported
 
 
-def note(session: Session, context: Context, reported: ConfigReported) -> None:
-    """Store a report whose signature is its till's; an old one changes nothing."""
-    row = session.get(ConfigReport, reported.terminal_id, with_for_update=True)
-    if row is None:
-        row = ConfigReport(terminal_id=reported.terminal_id, highest=0, book_id="", seq=0, earlier_books=[])
-        session.add(row)
-    if reported.book_id in row.earlier_books or (reported.book_id == row.book_id and reported.seq < row.seq):
-        _log.info("old report of a configuration terminal_id=%s seq=%d", reported.terminal_id, reported.seq)
-        return
-    if row.book_id and row.book_id != reported.book_id:
-        row.earlier_books = [*row.earlier_books, row.book_id][-_BOOKS:]
-    _fill(row, reported)
-    row.reported_at = context.now()
+def note(session: Session, context: Context, heard: Sequence[ConfigReported]) -> None:
+    """Store reports whose signatures are their tills'; old ones change nothing."""
+    ids = sorted({reported.terminal_id for reported in heard})
+    rows = {
+        row.terminal_id: row
+        for row in session.scalars(select(ConfigReport).where(ConfigReport.terminal_id.in_(ids)).with_for_update())
+    }
+    for reported in heard:
+        row = rows.get(reported.terminal_id)
+        if row is None:
+            row = ConfigReport(terminal_id=reported.terminal_id, highest=0, book_id="", seq=0, earlier_books=[])
+            rows[reported.terminal_id] = row
+            session.add(row)
+        if _is_old(row, reported):
+            _log.info("old report of a configuration terminal_id=%s seq=%d", reported.terminal_id, reported.seq)
+            continue
+        _fill(row, reported)
+        row.reported_at = context.now()
+        if reported.attempted is not None and reported.attempted.state in _ALARMED:
+            _alarm(session, context, reported, reported.attempted)
     session.flush()
-    waiting.offer_unanswered(session, reported.terminal_id)
-    waiting.let_go(session, reported.terminal_id)
-    if reported.attempted is not None and reported.attempted.state in _ALARMED:
-        _alarm(session, context, reported, reported.attempted)
+    waiting.offer_unanswered(session, ids)
+    waiting.let_go(session, ids)
+
+
+def _is_old(row: ConfigReport, reported: ConfigReported) -> bool:
+    book_id = reported.book_id[:_BOOK]
+    return book_id in row.earlier_books or (book_id == row.book_id and reported.seq < row.seq)
 
 
 def _fill(row: ConfigReport, reported: ConfigReported) -> None:
-    attempted = reported.attempted
-    row.book_id, row.seq, row.agent = reported.book_id, reported.seq, reported.agent[:40]
-    row.running_version, row.running_etag = reported.running.version, reported.running.etag
+    """Take over a report; whatever is too long for a column is cut, so that no till can spoil a batch."""
+    attempted, book_id = reported.attempted, reported.book_id[:_BOOK]
+    if row.book_id and row.book_id != book_id:
+        row.earlier_books = [*row.earlier_books, row.book_id][-_BOOKS:]
+    row.book_id, row.seq, row.agent = book_id, reported.seq, reported.agent[:40]
+    row.running_version, row.running_etag = reported.running.version, reported.running.etag[:_ETAG]
     row.attempted_version = attempted.version if attempted else 0
-    row.attempted_etag = attempted.etag if attempted else ""
+    row.attempted_etag = attempted.etag[:_ETAG] if attempted else ""
     row.state = attempted.state.value if attempted else ""
     row.reason = attempted.reason[:40] if attempted else ""
     row.detail = attempted.detail[:200] if attempted else ""
-    row.tries = attempted.tries if attempted else 0
+    row.tries = min(attempted.tries, _MOST_TRIES) if attempted else 0
     row.at = attempted.at if attempted else None
     # A rejected number is nobody's: whoever can publish could otherwise use them all up.
     row.highest = max(row.highest, reported.highest_version, reported.running.version)

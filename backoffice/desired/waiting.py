@@ -66,22 +66,22 @@ def note_published(session: Session, rows: list[Waiting], now: Now) -> None:
     session.connection().execute(_PUBLISHED, plans)
 
 
-def offer_unanswered(session: Session, terminal_id: str | None = None) -> None:
+def offer_unanswered(session: Session, terminal_ids: list[str] | None = None) -> None:
     """Publish again what its till has not answered: the broker may have lost it, or the till its card.
 
     Args:
         session: Writing.
-        terminal_id: Of this till only; None = of all.
+        terminal_ids: Of these tills only; None = of all.
     """
     wanted = [ConfigDocument.released_at.is_not(None), _NEWEST, ~_ANSWERED]
-    if terminal_id is not None:
-        wanted.append(ConfigDocument.terminal_id == terminal_id)
+    if terminal_ids is not None:
+        wanted.append(ConfigDocument.terminal_id.in_(terminal_ids))
     session.execute(update(ConfigDocument).where(*wanted).values(is_waiting=True))
 
 
-def let_go(session: Session, terminal_id: str) -> None:
+def let_go(session: Session, terminal_ids: list[str]) -> None:
     """Publish no more what its till has, or what is older than what it has."""
-    mine = [ConfigDocument.terminal_id == terminal_id, ConfigDocument.is_waiting.is_(True)]
+    mine = [ConfigDocument.terminal_id.in_(terminal_ids), ConfigDocument.is_waiting.is_(True)]
     session.execute(update(ConfigDocument).where(*mine, or_(~_NEWEST, _ANSWERED)).values(is_waiting=False))
 
 

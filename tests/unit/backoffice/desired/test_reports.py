@@ -172,7 +172,8 @@ def test_words_of_a_till_that_are_too_long_are_cut_not_refused(world: World, rel
         version=1, etag=released[0], state=ConfigState.REJECTED, at=START, reason="r" * 500, detail="d" * 5000
     )
     _hear(world, msgspec.structs.replace(report(TERMINAL), attempted=attempt))
-    assert (len(_row(world).reason), len(_row(world).detail)) == (40, 200)
+    _hear(world, msgspec.structs.replace(report(TERMINAL, seq=2), attempted=attempt, book_id="b" * 500))
+    assert (len(_row(world).reason), len(_row(world).detail), len(_row(world).book_id)) == (40, 200, 64)
 
 
 @pytest.mark.parametrize(

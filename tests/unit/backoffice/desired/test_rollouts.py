@@ -47,7 +47,7 @@ def _published(world: World) -> None:
 
 def _hear(world: World, reported: ConfigReported) -> None:
     with world.database.writing() as session:
-        reports.note(session, world.context, reported)
+        reports.note(session, world.context, [reported])
 
 
 def _plan(world: World, *terminal_ids: str) -> tuple[list[tuple[str, int]], list[Skipped]]:
