@@ -153,9 +153,18 @@ def _notice(scene: Scene) -> tuple[str, dict[str, str]]:
         return "notice.keyboard_mode", {}
     if facts.outbox.held:
         return "notice.held", {"count": str(facts.outbox.held)}
-    if facts.is_printer_swapped or facts.is_paper_low:
-        return "notice.printer_swapped" if facts.is_printer_swapped else "notice.paper_low", {}
-    return ("", {}) if facts.is_clock_trusted else ("clock.notice", {})
+    return _upkeep(facts), {}
+
+
+def _upkeep(facts: Facts) -> str:
+    """Return what somebody should see to, though refunds go on."""
+    if facts.certificate_code:
+        return f"notice.{facts.certificate_code}"
+    if facts.is_printer_swapped:
+        return "notice.printer_swapped"
+    if facts.is_paper_low:
+        return "notice.paper_low"
+    return "" if facts.is_clock_trusted else "clock.notice"
 
 
 def _printer_stopped(scene: Scene) -> tuple[str, dict[str, str]] | None:
