@@ -10,6 +10,8 @@ from backoffice.coupon_book import Kind, Standing
 from backoffice.coupons import budget_left
 from backoffice.ingest.context import Context
 from backoffice.store.schema import Coupon
+from pos_agent.domain.money import format_amount
+from pos_agent.i18n.backoffice import text
 
 PAGE = 100
 
@@ -117,3 +119,16 @@ def budgets(session: Session, context: Context, month: str) -> list[Budget]:
         left = budget_left(session, context, merchant_id, store, month)
         found.append(Budget(name=name, month=month, budget_minor=budget_minor, left_minor=left))
     return found
+
+
+def describe(name: str, sums: KindSums) -> str:
+    """Return the sums of a kind in words."""
+    return text(
+        "coupon.sums",
+        "en",
+        kind=name,
+        issued=sums.issued,
+        issued_amount=format_amount(sums.issued_minor),
+        redeemed=sums.redeemed,
+        redeemed_amount=format_amount(sums.redeemed_minor),
+    )

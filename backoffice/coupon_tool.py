@@ -10,7 +10,6 @@ from backoffice import coupon_facts, coupons, enrolment
 from backoffice.clock import system_now
 from backoffice.config import Config
 from backoffice.coupon_book import fresh_code, month_of, new_coupon_id
-from backoffice.coupon_facts import KindSums
 from backoffice.coupon_words import local_time, why_not_in_all
 from backoffice.coupons import Order
 from backoffice.ingest.context import Context
@@ -117,26 +116,16 @@ def _list(arguments: argparse.Namespace, context: Context, database: Database) -
         f"{row.merchant_id} {row.store}  {row.reason}".rstrip()
         for row in found
     ]
-    words += [describe("goodwill", totals.goodwill), describe("settlement", totals.settlement)]
+    words += [
+        coupon_facts.describe("goodwill", totals.goodwill),
+        coupon_facts.describe("settlement", totals.settlement),
+    ]
     words += [
         f"budget {each.name} {each.month}: {format_amount(each.left_minor)} left of {format_amount(each.budget_minor)}"
         for each in budgets
     ]
     facts = {"coupons": found, "sums": totals, "budgets": budgets}
     return "\n".join(words), msgspec.to_builtins(facts), True
-
-
-def describe(name: str, sums: KindSums) -> str:
-    """Return the sums of a kind in words."""
-    return text(
-        "coupon.sums",
-        "en",
-        kind=name,
-        issued=sums.issued,
-        issued_amount=format_amount(sums.issued_minor),
-        redeemed=sums.redeemed,
-        redeemed_amount=format_amount(sums.redeemed_minor),
-    )
 
 
 _ACTIONS = {"issue": _issue, "approve": _approve, "redeem": _redeem, "list": _list}

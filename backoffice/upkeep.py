@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from backoffice import backup, backup_postgres, reconciliation, restoring
+from backoffice import backup, backup_postgres, coupon_facts, reconciliation, restoring
 from backoffice.clock import system_now
 from backoffice.config import AcquirerConfig, Config
 from backoffice.execution import lease
@@ -112,9 +112,17 @@ def reconcile(arguments: argparse.Namespace, config: Config) -> tuple[str, objec
                 prefix=profile.refund_no_prefix,
                 period=period,
             )
+            given = coupon_facts.sums(session, period.start, period.end) if period else coupon_facts.sums(session)
     finally:
         database.close()
-    return _describe_result(found, period), msgspec.to_builtins(found)
+    words = f"{_describe_result(found, period)}\n{_describe_coupons(given)}"
+    return words, {**msgspec.to_builtins(found), "coupons": msgspec.to_builtins(given)}
+
+
+def _describe_coupons(given: coupon_facts.Sums) -> str:
+    """Say what was given as coupons in the same days: no bill names it, and it is no money of a refund."""
+    lines = [coupon_facts.describe("goodwill", given.goodwill), coupon_facts.describe("settlement", given.settlement)]
+    return "\n".join(["coupons, which no bill names:", *(f"  {line}" for line in lines)])
 
 
 def _bill(arguments: argparse.Namespace, profile: AcquirerConfig) -> list[reconciliation.BillLine]:

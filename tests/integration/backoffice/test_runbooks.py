@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from backoffice.clock import system_now
+from tests.fixtures_postgres import empty
 from tests.unit.backoffice.world import World
 
 _ROOT = Path(__file__).resolve().parents[3]
@@ -43,15 +44,19 @@ def test_every_runbook_has_commands_and_every_block_says_what_it_is() -> None:
 @pytest.fixture
 def desk(tmp_path: Path) -> Path:
     """Return a folder with a configured back office: a till, a person, an approved request, its key."""
+    return _make_desk(tmp_path, f"sqlite:///{tmp_path / 'backoffice.db'}", _CONFIG)
+
+
+def _make_desk(tmp_path: Path, url: str, config: str) -> Path:
     (tmp_path / "bin").mkdir()
     command = tmp_path / "bin" / "pos-backoffice"
     command.write_text(f'#!/bin/sh\nPYTHONPATH={_ROOT} exec {sys.executable} -m backoffice "$@"\n')
     command.chmod(0o755)
-    (tmp_path / "backoffice.toml").write_text(_CONFIG)
+    (tmp_path / "backoffice.toml").write_text(config)
     (tmp_path / "lookup.key").write_text("a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=\n")
     (tmp_path / "sales.csv").write_text(_SALES)
     run(tmp_path, "pos-backoffice init\npos-backoffice keys")
-    world = World(f"sqlite:///{tmp_path / 'backoffice.db'}")
+    world = World(url)
     try:
         world.now = system_now()
         world.approved()
@@ -60,9 +65,9 @@ def desk(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a script as a shell would, in a folder; the back office's command is on the path."""
-    environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+    environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", **variables}
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
@@ -87,3 +92,35 @@ def test_runbook_commands_work(desk: Path, name: str) -> None:
     else:
         assert "refused, as it should be" in done.stdout
         assert "heads in" in done.stdout
+
+
+def _postgresql_blocks() -> tuple[str, str]:
+    """Return the drill and the commands by hand, as they stand on the page."""
+    page = (RUNBOOKS / "backup-drill.md").read_text("utf-8")
+    found = re.findall(r"^```text\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    [drill] = [body for body in found if "createdb" in body]
+    [by_hand] = [body for body in found if "pg_dump" in body]
+    return drill, by_hand
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_postgresql_drill_works_and_by_hand_too(tmp_path: Path, postgresql: str) -> None:
+    empty(postgresql)
+    folder = postgresql.partition("host=")[2]
+    where = {"PGHOST": folder, "PGUSER": "pos", "DATABASE": "postgres"}
+    desk = _make_desk(tmp_path, postgresql, _CONFIG.replace("sqlite:///backoffice.db", postgresql))
+    drill, by_hand = _postgresql_blocks()
+    copying = (
+        "pos-backoffice audit anchor\nmkdir -p safe\npos-backoffice backup safe/today.db\ncp anchors.jsonl safe/\n"
+    )
+    done = run(desk, copying + drill, **where)
+    assert done.returncode == 0, f"{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
+    assert "whole: 1 requests" in done.stdout
+    assert "is done (person:drill)" in done.stdout
+    done = run(desk, f"{by_hand}pos-backoffice audit verify\npos-backoffice resume", **where)
+    assert done.returncode == 0, f"{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
+    assert "whole: 1 requests" in done.stdout
+    assert ": restoring since" in done.stdout
+    refused = run(desk, "pos-backoffice backup safe/today.db", **where)
+    assert (refused.returncode, "exists" in refused.stderr) == (1, True)
