@@ -188,7 +188,7 @@ async def compose(
         )
         runners.append(("housekeeping", upkeep.run))
     if fleet is not None:
-        fleet.attach(supervisor, controller, spooler=spooler, journal=journal, sync=sync, safe_code=code)
+        fleet.attach(supervisor, controller, spooler=spooler, journal=journal, sync=sync, put=inbox.put, safe_code=code)
         runners.append(("fleet", fleet.service.run))
     till = Till(
         terminal_id=config.terminal.terminal_id,

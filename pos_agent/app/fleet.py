@@ -23,7 +23,7 @@ from pos_agent.domain.config import Config
 from pos_agent.domain.desired import ApplyWhen, HealthCheck, Reason
 from pos_agent.domain.desired_book import Book
 from pos_agent.domain.desired_rules import Health, health_of
-from pos_agent.domain.events import Event
+from pos_agent.domain.events import Event, KeysWanted
 from pos_agent.errors import ConfigError, JournalError, RemoteProtocolError
 from pos_agent.fleet.candidate import layer_of, pinned_keys
 from pos_agent.fleet.service import FleetService
@@ -150,6 +150,7 @@ class TillSide:
         self._start = start
         self._data = data
         self._restart = restart
+        self._put: EventSink = lambda _event: None
         self._supervisor: DeviceSupervisor | None = None
         self._controller: Controller | None = None
         self._spooler: Spooler | None = None
@@ -163,10 +164,11 @@ class TillSide:
         *,
         spooler: Spooler | None,
         journal: Journal | None,
+        put: EventSink,
         safe_code: str,
     ) -> None:
         """Say what was composed, before anything runs."""
-        self._supervisor, self._controller = supervisor, controller
+        self._supervisor, self._controller, self._put = supervisor, controller, put
         self._spooler, self._journal = spooler, journal
         self.refused_code = safe_code if safe_code in _OF_THE_CONFIG else ""
 
@@ -208,6 +210,10 @@ class TillSide:
 
     def _keymap(self, config: Config) -> Keymap:
         return load_keymap(self._data.find(f"keymaps/{config.devices.keypad.keymap}.toml"))
+
+    def ask_for_keys(self, keys: tuple[str, ...]) -> None:
+        """Ask the cashier to press these logical keys once."""
+        self._put(KeysWanted(keys))
 
     def may_switch(self, when: ApplyWhen) -> bool:
         """Return whether nobody is interrupted: no refund, no sign-in under way, no slip in the printer."""
@@ -317,9 +323,10 @@ class FleetRoom:
         spooler: Spooler | None,
         journal: Journal | None,
         sync: SyncService | None,
+        put: EventSink,
         safe_code: str,
     ) -> None:
         """Say what was composed, before anything runs."""
-        self._till.attach(supervisor, controller, spooler=spooler, journal=journal, safe_code=safe_code)
+        self._till.attach(supervisor, controller, spooler=spooler, journal=journal, put=put, safe_code=safe_code)
         if sync is not None:
             self._office.attach(sync)

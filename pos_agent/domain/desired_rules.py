@@ -192,7 +192,8 @@ class Health(Enum):
 #: Codes of `DeviceStatus` that are a person's doing.
 _PERSONS_DOING: Final = frozenset({"EPTR_REC_EMPTY", "EPTR_COVER_OPEN"})
 _UNPLUGGED: Final = "E_NOHARDWARE"
-_FINE: Final = frozenset({"", "EPTR_REC_NEAR_END"})
+#: What only warns; the device works.
+_FINE: Final = frozenset({"", "EPTR_REC_NEAR_END", "paper_low", "printer_swapped", "keyboard_mode"})
 
 
 def health_of(*, is_online: bool, code: str, is_moved: bool = False) -> Health:

@@ -200,6 +200,12 @@ class CertificateChanged(msgspec.Struct, frozen=True):
     code: str
 
 
+class KeysWanted(msgspec.Struct, frozen=True):
+    """A new key map is in trial: each of these logical keys must be pressed once, wherever; empty = no more (D17)."""
+
+    keys: tuple[str, ...]
+
+
 class TimerFired(msgspec.Struct, frozen=True):
     """A timer of the workflow ran out. `timer_id` guards against a late one of an earlier state."""
 
@@ -224,5 +230,6 @@ Event = (
     | CommitFailed
     | StorageChanged
     | CertificateChanged
+    | KeysWanted
     | TimerFired
 )

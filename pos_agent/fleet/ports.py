@@ -26,6 +26,9 @@ class TillPort(Protocol):
     def changed_keypad_keys(self, before: Config, after: Config) -> tuple[str, ...]:
         """Return the logical keys that other keys of the keypad mean afterwards."""
 
+    def ask_for_keys(self, keys: tuple[str, ...]) -> None:
+        """Ask the cashier to press these logical keys once; none = no more."""
+
     def may_switch(self, when: ApplyWhen) -> bool:
         """Return whether nobody is interrupted by a restart."""
 

@@ -68,6 +68,7 @@ class FleetService:
         self._message: InboundMessage | None = None
         self._later = b""
         self._pressed: set[str] = set()
+        self._asked_keys: tuple[str, ...] = ()
         self._started_s = self._looked_s = self._saved_s = clock.monotonic_s()
         self._restart_when: ApplyWhen | None = None
         self._latest: Attempt | None = None
@@ -98,6 +99,7 @@ class FleetService:
         """Note a key that was pressed in a trial that waits for it."""
         if isinstance(event, KeyPressed) and self._book.trial is not None and self._book.trial.keys_wanted:
             self._pressed.add(event.key.value)
+            self._wake.set()
 
     # -- the loop -------------------------------------------------------------------------------------------------
 
@@ -286,11 +288,18 @@ class FleetService:
             return
         pressed, self._pressed = frozenset(self._pressed), set()
         self._book = desired_book.run(self._book, ran_s, pressed=pressed)
+        self._ask_for_keys()
         verdict = self._judge()
         if verdict is not None:
             await self._end_trial(verdict)
         elif self._clock.monotonic_s() - self._saved_s >= SAVE_S:
             await self._commit(self._book)
+
+    def _ask_for_keys(self) -> None:
+        wanted = self._book.trial.keys_wanted if self._book.trial is not None else ()
+        if wanted != self._asked_keys:
+            self._asked_keys = wanted
+            self._till.ask_for_keys(wanted)
 
     def _judge(self) -> Verdict | None:
         trial = self._book.trial

@@ -113,6 +113,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "menu.hint": ("{fn}=帮助/更多", "{fn}=help and more"),
     "menu.last": ("  最近: {amount} {state} {money}", "  Last: {amount} {state}, {money}"),
     "notice.results": ("{count}个结果 按2", "{count} result(s): 2"),
+    "notice.new_keypad": ("新键盘:按一次 {wanted}", "Keypad: press {wanted}"),
     "notice.held": ("{count}笔被拒 功能5", "{count} held: FN 5"),
     # -- confirm and supervisor ------------------------------------------------------------------------------------
     "confirm.unverified": ("  待核实: 没有查到原交易", "  To be verified: sale was not looked up"),

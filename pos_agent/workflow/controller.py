@@ -124,8 +124,7 @@ class Controller:
             ev.PinChecked: self._on_pin,
             ev.RefundCommitted: self._on_committed,
             ev.CommitFailed: self._on_commit_failed,
-            ev.StorageChanged: self._on_storage,
-            ev.CertificateChanged: self._on_certificate,
+            **dict.fromkeys((ev.StorageChanged, ev.CertificateChanged, ev.KeysWanted), self._on_standing),
             ev.TimerFired: self._on_timer,
             ev.RequestStored: self._on_fact,
             ev.RequestHeld: self._on_fact,
@@ -362,12 +361,8 @@ class Controller:
     async def _on_commit_failed(self, event: ev.CommitFailed) -> None:
         await self._fire(Trigger.COMMIT_FAILED, failure=event.code)
 
-    async def _on_storage(self, event: ev.StorageChanged) -> None:
-        self._situation.facts.storage_code = event.code
-        await self._fire(Trigger.UPDATE)
-
-    async def _on_certificate(self, event: ev.CertificateChanged) -> None:
-        self._situation.facts.certificate_code = event.code
+    async def _on_standing(self, event: ev.StorageChanged | ev.CertificateChanged | ev.KeysWanted) -> None:
+        self._situation.on_standing(event)
         await self._fire(Trigger.UPDATE)
 
     async def _on_device(self, event: ev.DeviceStatusChanged) -> None:

@@ -156,6 +156,7 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
         lookup_s: Seconds that the look-up has taken.
         storage_code: Why no refund may begin (E-DISK1 …), empty = it may.
         certificate_code: Why the certificate was not renewed (E-RENEW …); refunds go on.
+        keys_wanted: Keys of a key map in trial that nobody has pressed yet.
     """
 
     now: datetime
@@ -177,6 +178,7 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
     safe_code: str = ""
     storage_code: str = ""
     certificate_code: str = ""
+    keys_wanted: tuple[str, ...] = ()
     is_paper_low: bool = False
     is_printer_swapped: bool = False
     is_printing_paused: bool = False

@@ -5,12 +5,15 @@ from datetime import datetime
 from pos_agent.domain.clock import Clock
 from pos_agent.domain.events import (
     PRINTING_PAUSED,
+    CertificateChanged,
     DeviceName,
     DeviceStatusChanged,
+    KeysWanted,
     LinkChanged,
     PrintJobEnded,
     PrintJobPaused,
     RefundChanged,
+    StorageChanged,
 )
 from pos_agent.domain.refund import FINAL_STATES, RefundState
 from pos_agent.domain.slip import PrintOutcome, SlipKind
@@ -77,6 +80,16 @@ class Situation:
             self._set_paused(self._waits_for())
             self.facts.is_paper_low = event.is_online and event.code in PAPER_LOW
             self.facts.is_printer_swapped = event.is_online and event.code == SWAPPED
+
+    def on_standing(self, event: StorageChanged | CertificateChanged | KeysWanted) -> None:
+        """Keep what stands on the notice line until it is over."""
+        match event:
+            case StorageChanged():
+                self.facts.storage_code = event.code
+            case CertificateChanged():
+                self.facts.certificate_code = event.code
+            case KeysWanted():
+                self.facts.keys_wanted = event.keys
 
     def on_link(self, event: LinkChanged) -> None:
         """Keep whether the back office can be reached."""

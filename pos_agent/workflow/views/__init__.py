@@ -141,6 +141,8 @@ def _notice(scene: Scene) -> tuple[str, dict[str, str]]:
     facts = scene.facts
     if facts.storage_code:
         return f"notice.{facts.storage_code}", {}
+    if facts.keys_wanted:
+        return "notice.new_keypad", {"wanted": scene.labels.get(facts.keys_wanted[0], facts.keys_wanted[0])}
     if facts.is_broker_connected and facts.link_code in _LINK_NOTICES:
         return f"notice.{facts.link_code}", {}
     if facts.notices:

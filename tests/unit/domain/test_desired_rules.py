@@ -236,6 +236,7 @@ def test_trust_15_check_that_stays_red_rolls_back_and_is_named() -> None:
     [
         (True, "", False, Health.GREEN),
         (True, "EPTR_REC_NEAR_END", False, Health.GREEN),
+        (True, "paper_low", False, Health.GREEN),
         (True, "EPTR_REC_EMPTY", False, Health.EXCUSED),
         (True, "EPTR_COVER_OPEN", False, Health.EXCUSED),
         (False, "E_NOHARDWARE", False, Health.EXCUSED),

@@ -64,6 +64,7 @@ class FakeTill:
         self.log: list[str] = []
         self.saved: Book | None = None
         self.asked: list[ApplyWhen] = []
+        self.wanted: list[tuple[str, ...]] = []
 
     def load_with(self, layer: Layer | None) -> LoadedConfig:
         if self.defect is not None:
@@ -77,6 +78,9 @@ class FakeTill:
 
     def changed_keypad_keys(self, before: Config, after: Config) -> tuple[str, ...]:
         return self.keys
+
+    def ask_for_keys(self, keys: tuple[str, ...]) -> None:
+        self.wanted.append(keys)
 
     def may_switch(self, when: ApplyWhen) -> bool:
         self.asked.append(when)

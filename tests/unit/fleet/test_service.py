@@ -180,6 +180,7 @@ def test_trust_16_keys_that_changed_are_pressed_before_it_is_confirmed() -> None
         assert scene.service.book.trial is not None
         scene.service.note(KeyPressed(Key.ENTER, 0.0))
         await asyncio.sleep(2)
+        assert scene.till.wanted == [("ENTER",), ()]
 
     scene.play(story)
     assert scene.service.book.trial is None
