@@ -148,7 +148,10 @@ class BenchTill:
             self._write_key(name)
 
     def _write_key(self, name: str) -> None:
-        code = KEY_CODES[name]
+        self.press_code(KEY_CODES[name])
+
+    def press_code(self, code: int) -> None:
+        """Put the events of a key on the wire, by the kernel's code."""
         frames = ((1, code, 1), (0, 0, 0), (1, code, 0), (0, 0, 0))
         os.write(self.keypad, b"".join(_input_event(*frame) for frame in frames))
 

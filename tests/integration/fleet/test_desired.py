@@ -1,10 +1,14 @@
 """Signed configuration from the fleet's key to the running till and back (D16, D17; trust.md 13 to 16)."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from pos_agent.app.threads import in_own_thread
 from pos_agent.domain.desired import ConfigState, Reason
-from tests.integration.fleet.rig import FleetRig
+from tests.bench.till import ROOT
+from tests.integration.fleet.rig import FleetRig, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(150)]
 
@@ -59,3 +63,28 @@ async def test_configuration_that_cannot_be_used_is_rejected_without_a_trial(rig
         assert word in report.attempted.detail
         assert report.highest_version == 0
     assert rig.status().uptime_s > uptime_s
+
+
+async def test_trust_16_key_map_stays_in_trial_until_each_changed_key_was_pressed(
+    rig: FleetRig, tmp_path: Path
+) -> None:
+    shipped = tmp_path / "config"
+    shutil.copytree(ROOT / "config", shipped)
+    text = (shipped / "keymaps" / "usb-numpad.toml").read_text("utf-8")
+    text = text.replace('"KEY_KPMINUS", ', "").replace('["KEY_KPSLASH", ', '["KEY_KPMINUS", "KEY_KPSLASH", ')
+    (shipped / "keymaps" / "swapped.toml").write_text(text, "utf-8")
+    await in_own_thread(lambda: rig.till.start({"POS_AGENT_DATA_DIR": str(shipped)}), name="start")
+    document = rig.document(5, {"devices": {"keypad": {"keymap": "swapped"}}}, confirm_within_s=600)
+    await rig.push(document)
+    await rig.wait_state(5, ConfigState.TRIAL)
+    assert rig.status().config_note.endswith("s left, press CLEAR CANCEL")
+    rig.till.press("CLEAR")  # the minus key, which cancels now
+    await eventually(lambda: rig.status().config_note.endswith("press CLEAR"), "the first key")
+    await rig.live_on(6)
+    assert rig.status().config_version == 5
+    assert rig.reports[-1].attempted is not None
+    assert rig.reports[-1].attempted.state is ConfigState.TRIAL
+    rig.till.press_code(14)  # KEY_BACKSPACE, all that clears now
+    done = await rig.wait_state(5, ConfigState.CONFIRMED)
+    assert done.running.version == 5
+    assert rig.status().config_note == ""
