@@ -76,10 +76,9 @@ class EscposPrinter:
     @property
     def counters(self) -> Mapping[str, int]:
         """Return UnifiedPOS statistics."""
-        left = self._forecast()
         return {
             **self._counters,
-            **left.statistics,
+            **self._forecast().statistics(sees_paper=self._sees_paper),
             "PaperFedMm": round(self._wear.total_mm),
             "PaperCutCount": self._wear.cuts,
             "ReceiptCoverOpenCount": self._watch.cover_openings,
@@ -135,9 +134,12 @@ class EscposPrinter:
         if not self._is_own:
             return "printer_swapped"
         self._note_roll()
-        # Without a paper sensor nobody sees the new roll, and the count would warn for ever.
-        sees_paper = self._watch.facts.rec_empty is not None
-        return "paper_low" if sees_paper and self._forecast().is_low else ""
+        return "paper_low" if self._sees_paper and self._forecast().is_low else ""
+
+    @property
+    def _sees_paper(self) -> bool:
+        """Without a paper sensor nobody sees the new roll, and the count would warn for ever."""
+        return self._watch.facts.rec_empty is not None
 
     async def accept(self) -> bool:
         """Take the printer that is there for the till's own; see `pos_agent.devices.interfaces.ReplaceablePrinter`."""

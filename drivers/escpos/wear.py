@@ -70,12 +70,15 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
         """Return whether a new roll should lie ready."""
         return self.slips is not None and self.slips <= LOW_SLIPS
 
-    @property
-    def statistics(self) -> dict[str, int]:
-        """Return the figures by name, those that are known."""
+    def statistics(self, *, sees_paper: bool) -> dict[str, int]:
+        """Return the figures by name, those that are known.
+
+        Args:
+            sees_paper: A sensor tells when a roll is changed; without one, nobody knows what is on the roll.
+        """
         named = {
-            "PaperLeftMm": round(self.paper_mm),
-            "SlipsLeftCount": self.slips,
+            "PaperLeftMm": round(self.paper_mm) if sees_paper else None,
+            "SlipsLeftCount": self.slips if sees_paper else None,
             "HeadWearPercent": self.head_percent,
             "KnifeWearPercent": self.knife_percent,
         }

@@ -42,6 +42,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         where: Its path, or its USB id.
         is_there: None = cannot be seen from here (a network printer).
         code: What the running daemon says about it; empty = in use, or no daemon.
+        known: What this till has found out about it, in words.
     """
 
     role: str
@@ -51,6 +52,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     holders: tuple[Holder, ...] = ()
     is_online: bool | None = None
     code: str = ""
+    known: tuple[str, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +134,9 @@ def _found(inventory: Inventory, knowledge: Knowledge) -> Iterator[Found]:
 def _wanted(config: Config, inventory: Inventory, status: Status | None, root: Path) -> Iterator[Wanted]:
     devices = config.devices
     yield from _at_path("scanner", devices.scanner.driver, devices.scanner.path, inventory, status, root)
-    yield from _printer(devices.printer, inventory, status, root)
+    folder = root / config.terminal.data_dir.lstrip("/")
+    for wanted in _printer(devices.printer, inventory, status, root):
+        yield msgspec.structs.replace(wanted, known=tuple(_known_of_printer(devices.printer, status, folder)))
     yield from _at_path("keypad", devices.keypad.driver, devices.keypad.path, inventory, status, root)
     displays: dict[str, DisplayConfig] = {
         "operator_display": devices.operator_display,
@@ -151,6 +155,29 @@ def _printer(config: PrinterConfig, inventory: Inventory, status: Status | None,
         yield _with_status(Wanted(role="printer", driver=driver, where=config.path, is_there=None), status)
     else:
         yield from _at_path("printer", driver, config.path, inventory, status, root)
+
+
+def _known_of_printer(config: PrinterConfig, status: Status | None, folder: Path) -> Iterator[str]:
+    """Say what commissioning found out, and how long the paper will last."""
+    from drivers.escpos.build import read_overlay  # noqa: PLC0415 - only for tills with a printer
+
+    overlay = read_overlay(folder)
+    if overlay is None:
+        yield f"not commissioned, as {config.profile} says: pos-agent devices commission printer"
+    elif overlay.base != config.profile:
+        yield f"commissioned as {overlay.base}, configured is {config.profile}: commission it again"
+    else:
+        name = " ".join(overlay.models) or "a model that says no name"
+        yield f"commissioned {overlay.commissioned_at}: {name}, tier {overlay.facts.tier or 'as the profile says'}"
+    slips = paper_left(status)
+    if slips is not None:
+        yield f"paper for about {slips} slips"
+
+
+def paper_left(status: Status | None) -> int | None:
+    """Return for how many slips the paper lasts, None = nobody can tell."""
+    devices = status.devices if status is not None else ()
+    return next((one.counters.get("SlipsLeftCount") for one in devices if one.name == "printer"), None)
 
 
 def _at_path(

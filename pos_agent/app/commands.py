@@ -105,6 +105,8 @@ def _status(options: argparse.Namespace) -> int:
     print(f"outbox: {status.outbox.queued} queued, {status.outbox.sent} sent, {status.outbox.held} held")
     for device in status.devices:
         print(f"  {device.name:17} {'online' if device.is_online else 'OFFLINE'} {device.code}")
+        if "SlipsLeftCount" in device.counters:
+            print(f"    paper for about {device.counters['SlipsLeftCount']} slips")
     return 0
 
 

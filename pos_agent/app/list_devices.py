@@ -68,6 +68,7 @@ def _configured(report: Report, config_path: Path) -> Iterator[str]:
     yield f"configured in {config_path}" if report.configured else f"{config_path} names no device"
     for wanted in report.configured:
         yield f"  {wanted.role:17} {wanted.where}  ({wanted.driver})  {_verdict(wanted, report)}"
+        yield from (f"      {words}" for words in wanted.known)
     yield f"daemon: pid {report.daemon_pid}" if report.daemon_pid else "daemon: not running"
 
 

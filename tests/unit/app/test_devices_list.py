@@ -9,6 +9,7 @@ import pytest
 
 from drivers.escpos.profile import Profile
 from pos_agent.cli import main
+from pos_agent.protocol.control import DeviceStatus, OutboxCounts, Status
 from tests.unit.app.machine import KEYBOARD, POS_DESCRIPTOR, POS_HID, Machine
 
 DATA = Path(__file__).parents[3] / "config"
@@ -32,6 +33,26 @@ def run(machine: Machine, capsys: pytest.CaptureFixture[str], *, devices: str = 
     return code, text, msgspec.json.decode(before)
 
 
+def _running(*devices: DeviceStatus) -> Status:
+    return Status(
+        terminal_id="t-1",
+        version="1",
+        pid=1,
+        boot_id="b",
+        uptime_s=1.0,
+        workflow_state="MENU",
+        view="menu",
+        locale="en",
+        is_training=False,
+        is_broker_connected=True,
+        is_back_office_present=True,
+        is_clock_trusted=True,
+        outbox=OutboxCounts(),
+        printer_jobs=0,
+        devices=devices,
+    )
+
+
 def test_devices_of_an_empty_machine_are_none_and_nothing_is_wrong(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -52,6 +73,28 @@ def test_printer_is_matched_by_its_usb_id_with_the_reason(machine: Machine, caps
     assert "epson-tm-t20iii.toml names 04b8:0e28" in text
     assert "/dev/usb/lp0  HELD by cupsd (pid 77)" in text
     assert code == 1, "somebody else holds the till's printer"
+
+
+def test_printer_says_whether_it_is_commissioned_and_how_long_its_paper_lasts(
+    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.usb("1-1.2", "04b8:0e28", "TM-T20III", (7, 1, 2), serial="J3YF")
+    section = '[devices.printer]\nusb = "04b8:0e28"\n'
+    assert "not commissioned, as generic-80mm says" in run(machine, capsys, devices=section)[1]
+
+    folder = machine.root / "var/lib/pos-agent"
+    folder.mkdir(parents=True)
+    overlay = 'base = "{}"\ncommissioned_at = "2026-11-23"\nmodels = ["EPSON"]\n[facts]\ntier = "processed"\n'
+    (folder / "printer.toml").write_text(overlay.format("generic-80mm"))
+    device = DeviceStatus(name="printer", is_online=True, counters={"SlipsLeftCount": 233})
+    monkeypatch.setattr("pos_agent.app.attached.read_status", lambda _: _running(device))
+    _, text, found = run(machine, capsys, devices=section)
+    assert "commissioned 2026-11-23: EPSON, tier processed" in text
+    assert "paper for about 233 slips" in text
+    assert len(found["configured"][0]["known"]) == 2
+
+    (folder / "printer.toml").write_text(overlay.format("generic-58mm"))
+    assert "commissioned as generic-58mm, configured is generic-80mm" in run(machine, capsys, devices=section)[1]
 
 
 def test_printer_that_no_profile_names_is_left_to_the_width_of_its_paper(

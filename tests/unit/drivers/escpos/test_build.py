@@ -1,5 +1,7 @@
 """Building the printer from the config: everything wrong is said at start."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,13 @@ def test_build_with_a_simulated_backend_in_production_is_refused(monkeypatch: py
     monkeypatch.setenv(VARIABLE, "a:b")
     with pytest.raises(ConfigError, match="production"):
         make(PrinterConfig(usb=USB), FOLDER / "generic-80mm.toml", allow_backend_override=False)
+
+
+def test_daemon_never_imports_python_escpos() -> None:
+    """20 MB and 300 ms that an idle till does not pay (ADR 0027); commissioning alone imports it, lazily."""
+    script = (
+        "import sys; import pos_agent.app.compose, drivers.escpos.build, drivers.escpos.printer;"
+        "assert not {'escpos', 'PIL', 'yaml', 'drivers.escpos.python_escpos'} & sys.modules.keys();"
+        "import pos_agent.app.commission_printer; assert 'escpos' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[4])

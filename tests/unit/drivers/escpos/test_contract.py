@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from drivers.contract.rig import PrinterRig, until
 from drivers.escpos.build import build
 from drivers.links.usb_backend import VARIABLE
 from pos_agent.domain.config import PrinterConfig
-from tests.contract.rigs import PrinterRig
 from tests.contract.test_device import *  # noqa: F403 - the same suite that every device runs
 from tests.contract.test_printer import *  # noqa: F403 - the same suite that every printer runs
 from tests.unit.drivers.links_usb import fake_backend
@@ -37,13 +37,13 @@ class UsbPrinterRig(PrinterRig):
     def unplug(self) -> None:
         self.backend.is_present = False
 
-    def printed(self) -> bytes:
-        return bytes(self.backend.received)
+    async def see_printed_once(self, data: bytes) -> None:
+        await until(lambda: bytes(self.backend.received).count(data) == 1)
 
     def end_paper_after(self, count: int) -> None:
         self.backend.paper_bytes = count
 
-    def refill(self) -> None:
+    async def refill(self) -> None:
         self.backend.paper_bytes, self.backend.port_status = None, 0x18
 
 

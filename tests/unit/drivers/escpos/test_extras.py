@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from drivers.escpos import extras
-from drivers.escpos.profile import Buzzer, parse_profile
+from drivers.escpos.profile import Buzzer, DrawerSensor, parse_profile
 from pos_agent.errors import ConfigValueError, PaperEndError
 from tests.unit.drivers.escpos.test_printer import FAST, JOB, PAPER_OUT, Bench
 
@@ -60,4 +60,54 @@ async def test_drawer_of_a_printer_without_paper_says_why_not() -> None:
     await bench.printer.open()
     with pytest.raises(PaperEndError):
         await bench.printer.open_drawer()
+    await bench.printer.close()
+
+
+@pytest.mark.parametrize(
+    ("sensor", "pin_high", "is_open"),
+    [
+        (DrawerSensor.HIGH, True, True),
+        (DrawerSensor.HIGH, False, False),
+        (DrawerSensor.LOW, True, False),
+        (DrawerSensor.LOW, False, True),
+        (DrawerSensor.NONE, True, None),
+    ],
+)
+async def test_open_drawer_is_seen_by_asb_where_the_profile_knows_its_wire(
+    sensor: DrawerSensor, pin_high: bool, is_open: bool | None
+) -> None:
+    bench = Bench(msgspec.structs.replace(EQUIPPED, has_asb=True, drawer_sensor=sensor))
+    bench.link.answers[b"\x1da\xff"] = bytes((0x14 if pin_high else 0x10, 0, 0, 0))
+    await bench.printer.open()
+    assert bench.printer.status.drawer_open is is_open
+    bench.printer.take_idle(0x18, bytes((0x10 if pin_high else 0x14, 0, 0, 0)))
+    assert bench.printer.status.drawer_open is (None if is_open is None else not is_open)
+    assert bench.codes() == [], "a drawer is no trouble of the printer"
+    await bench.printer.close()
+
+
+async def test_open_drawer_is_seen_by_dle_eot() -> None:
+    bench = Bench(msgspec.structs.replace(EQUIPPED, has_dle_eot=True, drawer_sensor=DrawerSensor.HIGH))
+    for n in (1, 2, 3, 4):
+        bench.link.answers[bytes((0x10, 4, n))] = b"\x16" if n == 1 else b"\x12"
+    await bench.printer.open()
+    assert bench.printer.status.drawer_open is True
+    await bench.printer.close()
+
+
+async def test_drawer_that_nothing_was_heard_of_is_not_called_shut() -> None:
+    bench = Bench(msgspec.structs.replace(EQUIPPED, drawer_sensor=DrawerSensor.HIGH))
+    await bench.printer.open()
+    assert bench.printer.status.drawer_open is None
+    await bench.printer.close()
+
+
+async def test_buzzer_is_silent_while_a_slip_is_under_way() -> None:
+    bench = Bench(EQUIPPED)
+    await bench.printer.open()
+    job = asyncio.create_task(bench.printer.print_job(JOB, on_paused=bench.pauses.append))
+    await asyncio.sleep(0)
+    assert not await bench.printer.sound()
+    await job
+    assert bytes(bench.link.received) == JOB
     await bench.printer.close()
