@@ -6,9 +6,11 @@ an older copy of its journal tells, sooner or later, another head for the same p
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
 
 import msgspec
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
 from backoffice.clock import Now
@@ -17,7 +19,10 @@ from backoffice.store.schema import Anchor, EventRow
 from pos_agent.protocol.messages import SyncMessage
 
 SYNC = "sync"
-_COLUMNS = tuple(Anchor.__table__.columns.keys())
+_INSERT: Final = insert(Anchor)
+_WITH_REQUESTS: Final = select(Anchor.terminal_id, Anchor.head, Anchor.source).where(
+    Anchor.head.in_(bindparam("heads", expanding=True)), Anchor.source != SYNC
+)
 _HEAD = re.compile(r"[0-9a-f]{64}")
 
 
@@ -26,23 +31,29 @@ def is_head(text: str) -> bool:
     return _HEAD.fullmatch(text) is not None
 
 
-def note_requests(session: Session, now: Now, told: Sequence[Anchor]) -> None:
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """A head that came with a request: the columns of an `Anchor`."""
+
+    terminal_id: str
+    head: str
+    source: str
+    line: int = 0
+    seq: int
+    at: datetime
+
+
+def note_requests(session: Session, now: Now, told: Sequence[Told]) -> None:
     """Keep the heads that came with new requests; alarm where two requests follow one head."""
     told = [anchor for anchor in told if is_head(anchor.head)]
     if not told:
         return
-    known = session.execute(
-        select(Anchor.terminal_id, Anchor.head, Anchor.source).where(
-            Anchor.head.in_({anchor.head for anchor in told}), Anchor.source != SYNC
-        )
-    )
+    known = session.connection().execute(_WITH_REQUESTS, {"heads": list({anchor.head for anchor in told})})
     sources = {(terminal_id, head): source for terminal_id, head, source in known}
     for anchor in told:
         other = sources.setdefault((anchor.terminal_id, anchor.head), anchor.source)
         if other != anchor.source:
             _alarm_fork(session, now, anchor, f"requests {other} and {anchor.source} follow one head")
-    rows = [{column: getattr(anchor, column) for column in _COLUMNS} for anchor in told]
-    session.connection().execute(insert(Anchor), rows)
+    session.connection().execute(_INSERT, [msgspec.structs.asdict(anchor) for anchor in told])
 
 
 def longest(session: Session, terminal_id: str) -> int:
@@ -81,7 +92,7 @@ def note_sync(session: Session, now: Now, message: SyncMessage, *, floor: int) -
         session.flush()
 
 
-def _alarm_fork(session: Session, now: Now, anchor: Anchor, detail: str) -> None:
+def _alarm_fork(session: Session, now: Now, anchor: Anchor | Told, detail: str) -> None:
     event_id = f"fork-{anchor.head[:32]}-{anchor.source}"
     if session.get(EventRow, event_id) is None:
         data = {"terminal_id": anchor.terminal_id, "detail": detail}

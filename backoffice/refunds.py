@@ -1,9 +1,10 @@
 """The one place where a refund changes: edge check, version, audit line and message to the till, together (I5, I6)."""
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from backoffice import audit
@@ -17,12 +18,13 @@ from pos_agent.protocol.messages import RefundStateMessage
 
 _EPOCH = "epoch"
 _RESTORING = "restoring"
+_META: Final = select(Meta.value).where(Meta.key == bindparam("key"))
 
 
 def current_epoch(session: Session) -> int:
     """Return the restore counter (trust.md 8), 1 in a new database."""
-    row = session.get(Meta, _EPOCH)
-    return int(row.value) if row else 1
+    value = session.connection().execute(_META, {"key": _EPOCH}).scalar()
+    return int(value) if value else 1
 
 
 def set_epoch(session: Session, epoch: int, *, is_restoring: bool) -> None:
@@ -38,8 +40,7 @@ def set_epoch(session: Session, epoch: int, *, is_restoring: bool) -> None:
 
 def is_restoring(session: Session) -> bool:
     """Return True while an older copy of the database catches up: nothing is executed or decided (trust.md 8)."""
-    row = session.get(Meta, _RESTORING)
-    return row is not None and bool(row.value)
+    return bool(session.connection().execute(_META, {"key": _RESTORING}).scalar())
 
 
 def stated_money(state: State, hold: Hold | None, closed_as: str | None, *, is_restoring: bool) -> MoneyMoved:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from backoffice.approvals import claim_flag
@@ -30,6 +31,13 @@ _SALE = (
     Sale.is_training,
     Sale.is_frozen,
 )
+#: Made once: SQLAlchemy takes longer to make a statement than SQLite to run it.
+_LOCK_SALES: Final = (
+    select(*_SALE).where(Sale.sale_id.in_(bindparam("ids", expanding=True))).order_by(Sale.sale_id).with_for_update()
+)
+_REFUNDS: Final = select(
+    Refund.sale_id, Refund.refund_request_id, Refund.state, Refund.amount_minor, Refund.finished_at
+).where(Refund.sale_id.in_(bindparam("ids", expanding=True)))
 
 
 class SaleBook(msgspec.Struct, kw_only=True):
@@ -91,12 +99,15 @@ class GroupFacts:
         self._persons: dict[tuple[str, str], tuple[str, bool]] = {}
         self._hours: dict[str, PersonHours] = {}
         self._books = _lock_books(session, {request.sale_id for _, request in group if request.sale_id})
-        self._by_number = SalesByNumber(session)
-        self._by_number.prefetch(
+        by_number = {
             (terminal.merchant_id, request.original_reference)
             for terminal, request in group
             if self._own_book(terminal, request) is None
-        )
+        }
+        self._by_number = SalesByNumber(session)
+        self._by_number.prefetch(by_number)
+        found = {sale_id for each in by_number if (sale_id := self._by_number.find(*each)) is not None}
+        self._books |= _lock_books(session, found - self._books.keys())
 
     def book(self, terminal: Terminal, request: RefundRequest) -> SaleBook | None:
         """Return the request's sale: by its id when that is the merchant's own, else by the reference."""
@@ -104,11 +115,7 @@ class GroupFacts:
         if book is not None:
             return book
         sale_id = self._by_number.find(terminal.merchant_id, request.original_reference)
-        if sale_id is None:
-            return None
-        if sale_id not in self._books:
-            self._books |= _lock_books(self._session, {sale_id})
-        return self._books[sale_id]
+        return None if sale_id is None else self._books[sale_id]
 
     def _own_book(self, terminal: Terminal, request: RefundRequest) -> SaleBook | None:
         book = self._books.get(request.sale_id or "")
@@ -164,14 +171,9 @@ def _lock_books(session: Session, sale_ids: set[str]) -> dict[str, SaleBook]:
     if not sale_ids:
         return {}
     connection = session.connection()
-    rows = connection.execute(select(*_SALE).where(Sale.sale_id.in_(sale_ids)).order_by(Sale.sale_id).with_for_update())
+    rows = connection.execute(_LOCK_SALES, {"ids": list(sale_ids)})
     books = {row.sale_id: SaleBook(**row._mapping, entries=[]) for row in rows}
-    refunds = connection.execute(
-        select(Refund.sale_id, Refund.refund_request_id, Refund.state, Refund.amount_minor, Refund.finished_at).where(
-            Refund.sale_id.in_(sale_ids)
-        )
-    )
-    for sale_id, request_id, state, amount_minor, finished_at in refunds:
+    for sale_id, request_id, state, amount_minor, finished_at in connection.execute(_REFUNDS, {"ids": list(books)}):
         books[sale_id].entries.append(
             EarlierRefund(
                 refund_request_id=request_id, state=State(state), amount_minor=amount_minor, finished_at=finished_at

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backoffice.ledger import NUMBER_COLUMNS
@@ -12,6 +12,12 @@ from backoffice.store.schema import Refund, Sale
 from pos_agent.domain.refund import OriginalReference
 
 _HOUR: Final = timedelta(hours=1)
+_MADE_AT: Final = select(Refund.created_at).where(
+    Refund.maker_person_id == bindparam("person_id"),
+    Refund.created_at > bindparam("after"),
+    Refund.created_at <= bindparam("last"),
+)
+_COUNT: Final = select(func.count()).select_from(_MADE_AT.subquery())
 
 
 class SalesByNumber:
@@ -71,15 +77,15 @@ class PersonHours:
         self._times: list[datetime] = []
         if first is None or last is None:
             return
-        connection, at = session.connection(), Refund.created_at
-        by_person = Refund.maker_person_id == person_id
-        edges: list[ColumnElement[bool]] = [(at > first - _HOUR) & (at <= last)]
+        connection = session.connection()
+        edges = [(first - _HOUR, last)]
         if last - _HOUR < first:
-            edges = [(at > first - _HOUR) & (at <= last - _HOUR), (at > first) & (at <= last)]
-            inside = select(func.count()).select_from(Refund).where(by_person, at > last - _HOUR, at <= first)
-            self._always = connection.execute(inside).scalar_one()
-        for edge in edges:
-            self._times += connection.execute(select(at).where(by_person, edge)).scalars()
+            edges = [edge for edge in ((first - _HOUR, last - _HOUR), (first, last)) if edge[0] < edge[1]]
+            inside = {"person_id": person_id, "after": last - _HOUR, "last": first}
+            self._always = connection.execute(_COUNT, inside).scalar_one()
+        for after, until in edges:
+            edge = {"person_id": person_id, "after": after, "last": until}
+            self._times += connection.execute(_MADE_AT, edge).scalars()
 
     def before(self, at: datetime) -> int:
         """Return how many requests lie within the hour before a request of the group."""

@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from backoffice import approving
@@ -26,6 +27,8 @@ from pos_agent.protocol.messages import (
     RefundRequestMessage,
     RefundStateMessage,
 )
+
+_KNOWN: Final = select(Message).where(Message.refund_request_id.in_(bindparam("ids", expanding=True)))
 
 
 def content_hash(content: msgspec.Struct) -> str:
@@ -64,14 +67,14 @@ def ingest(
 
     The requests of a group share their statements, not their fate: each is judged after the one before.
 
-    Returns:
-        An ack for each request, and the states of the new ones, to be sent right after the commit. Their outbox rows
-        are planned for later, should nobody send them now, or the sending fail.
-
     Args:
         session: Writing.
         context: Configuration and time.
         group: Requests with different ids.
+
+    Returns:
+        An ack for each request, and the states of the new ones, to be sent right after the commit. Their outbox rows
+        are planned for later, should nobody send them now, or the sending fail.
     """
     if not group:
         return [], []
@@ -106,7 +109,7 @@ def ingest(
 
 def _known(session: Session, request_ids: list[str]) -> dict[str, list[Message]]:
     found: dict[str, list[Message]] = {}
-    for message in session.scalars(select(Message).where(Message.refund_request_id.in_(request_ids))):
+    for message in session.scalars(_KNOWN, {"ids": request_ids}):
         found.setdefault(message.refund_request_id, []).append(message)
     return found
 

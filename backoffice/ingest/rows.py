@@ -14,7 +14,7 @@ from backoffice.ingest.facts import SaleBook
 from backoffice.refunds import stated_money
 from backoffice.rules import Verdict
 from backoffice.states import FINAL, wire_state
-from backoffice.store.schema import Anchor, AuditLine, Message, OutboxRow, Refund, Terminal
+from backoffice.store.schema import AuditLine, Message, OutboxRow, Refund, Terminal
 from pos_agent.domain.refund import RefundUpdate
 from pos_agent.i18n.backoffice import text
 from pos_agent.protocol.messages import MessageKind, RefundRequestMessage, RefundStateMessage
@@ -113,13 +113,12 @@ def _audit_row(each: Judged) -> dict[str, Any]:
     )
 
 
-def _anchor(each: Judged) -> Anchor:
+def _anchor(each: Judged) -> anchors.Told:
     request = each.message.request
-    return Anchor(
+    return anchors.Told(
         terminal_id=each.terminal.terminal_id,
         head=request.audit_head,
         source=request.refund_request_id,
-        line=0,
         seq=request.seq,
         at=each.at,
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from backoffice.ingest.context import Context, Reply
@@ -27,6 +27,13 @@ from pos_agent.protocol.topics import Leaf
 _ANSWERED = CLEARING_STATUSES | {AckStatus.CONFLICT}
 #: Not written more often: pages show minutes, and two workers would wait for each other's row of a busy till.
 _SEEN_EVERY: Final = timedelta(seconds=5)
+_LOCK_ROWS: Final = (
+    select(OutboxRow.refund_request_id, OutboxRow.terminal_id, OutboxRow.epoch, OutboxRow.seq)
+    .where(OutboxRow.refund_request_id.in_(bindparam("ids", expanding=True)))
+    .order_by(OutboxRow.refund_request_id)
+    .with_for_update()
+)
+_CLEAR: Final = delete(OutboxRow).where(OutboxRow.refund_request_id.in_(bindparam("ids", expanding=True)))
 
 
 def acknowledge_all(session: Session, context: Context, acks: Sequence[tuple[Terminal, UpMessage]]) -> None:
@@ -39,15 +46,10 @@ def acknowledge_all(session: Session, context: Context, acks: Sequence[tuple[Ter
         _note_seen(context, terminal)
     connection = session.connection()
     # Locked before they are looked at: a newer state may be about to replace the one that is acknowledged.
-    rows = connection.execute(
-        select(OutboxRow.refund_request_id, OutboxRow.terminal_id, OutboxRow.epoch, OutboxRow.seq)
-        .where(OutboxRow.refund_request_id.in_([request_id for request_id, _ in newest]))
-        .order_by(OutboxRow.refund_request_id)
-        .with_for_update()
-    )
+    rows = connection.execute(_LOCK_ROWS, {"ids": [request_id for request_id, _ in newest]})
     told = [row[0] for row in rows if newest.get((row[0], row[1]), (-1, -1)) >= (row[2], row[3])]
     if told:
-        connection.execute(delete(OutboxRow).where(OutboxRow.refund_request_id.in_(told)))
+        connection.execute(_CLEAR, {"ids": told})
 
 
 def _note_seen(context: Context, terminal: Terminal) -> None:
