@@ -160,9 +160,9 @@ def _add_commission_printer(
 _ENROL = """\
 Make this machine a till of a shop: makes its keys, shows their fingerprint, waits until an operator of the back office
 has compared and accepted it, then writes certificate, keys and configuration, and the first supervisor. The invitation
-comes from 'pos-backoffice terminal invite': scanned or pasted when asked, as a --file, or as URL, --terminal and
---ca-fingerprint with the code typed when asked. May be stopped, or lose its power, at any time: run it again without
-arguments to go on. On a till that is enrolled already, journal, outbox, devices and policy stay.
+comes from 'pos-backoffice terminal invite': scanned (--scan) or pasted when asked, as a --file, or as URL, --terminal
+and --ca-fingerprint with the code typed when asked. May be stopped, or lose its power, at any time: run it again
+without arguments to go on. On a till that is enrolled already, journal, outbox, devices and policy stay.
 
 exit codes: 0 enrolled, 1 refused or fault, 2 usage, 3 nobody has accepted yet
 """
@@ -188,6 +188,13 @@ def _add_enrol(
     enrol.add_argument("--ca-fingerprint", default="", help="SHA-256 of its CA, as the invitation says")
     enrol.add_argument("--terminal", default="", metavar="ID", help="t-… as invited; default = the configured one")
     enrol.add_argument("--file", type=Path, help="invitation as a file, from 'terminal invite --out'")
+    enrol.add_argument(
+        "--scan",
+        nargs="?",
+        const="",
+        metavar="PORT",
+        help="read the invitation with the configured scanner, or one on PORT; the daemon must not run",
+    )
     enrol.add_argument("--again", action="store_true", help="drop what was begun and use another invitation")
     enrol.add_argument("--wait", type=float, default=60.0, metavar="MIN", help="how long (%(default)s minutes)")
     enrol.add_argument("--state-dir", type=Path, help="data folder of a till that has no configuration yet")

@@ -13,7 +13,7 @@ import msgspec
 from pos_agent import __version__
 from pos_agent.app.clock import SystemClock
 from pos_agent.app.identity import load_device_key, read_boot_id
-from pos_agent.domain.config import Config, TerminalConfig
+from pos_agent.domain.config import Config, ScannerConfig, TerminalConfig
 from pos_agent.domain.identifiers import is_terminal_id
 from pos_agent.enrolment.place import place_config, place_files
 from pos_agent.enrolment.renew import renew
@@ -32,7 +32,7 @@ from pos_agent.protocol.enrolment import (
     parse_invitation,
     refusal,
 )
-from pos_agent.settings import load_config
+from pos_agent.settings import DataFinder, load_config
 
 #: Where the unit's StateDirectory is.
 _DATA_DIR = Path("/var/lib/pos-agent")
@@ -92,6 +92,8 @@ def _enrolment(options: argparse.Namespace, places: Places) -> Enrolment:
     begun = Enrolment.resume(places, version=__version__)
     if begun is not None and not options.again:
         return begun
+    if options.scan is not None:
+        return Enrolment(places, _scan(options), version=__version__)
     if options.url is None:
         return Enrolment(places, parse_invitation(_ask("invitation (scan it, or paste it): ")), version=__version__)
     known = _known(options.config)
@@ -107,6 +109,25 @@ def _enrolment(options: argparse.Namespace, places: Places) -> Enrolment:
         code=clean_code(_ask("code: ")),
     )
     return Enrolment(places, invitation, version=__version__)
+
+
+def _scan(options: argparse.Namespace) -> Invitation:
+    """Read the invitation with the scanner that is configured, or on the port that was named.
+
+    Raises:
+        ValueError: Neither.
+    """
+    from pos_agent.app.scan_invitation import scan_invitation  # noqa: PLC0415 - drivers are read for this alone
+
+    scanner = ScannerConfig(path=options.scan)
+    if not options.scan:
+        try:
+            scanner = load_config(options.config).config.devices.scanner
+        except ConfigError as error:
+            raise ValueError(f"no scanner is configured yet; name its port: --scan /dev/… ({error})") from error
+    if not scanner.path:
+        raise ValueError("no scanner is configured yet; name its port: --scan /dev/…")
+    return asyncio.run(scan_invitation(scanner, DataFinder(options.data_dir), tell=lambda words: _tell(options, words)))
 
 
 def _ask(prompt: str) -> str:

@@ -162,7 +162,7 @@ class Box:
     """A machine that is to become a till: its data folder, and `pos-agent` on it."""
 
     folder: Path
-    lines: list[str] = field(default_factory=list)
+    started: list["subprocess.Popen[str]"] = field(default_factory=list)
 
     @property
     def config(self) -> Path:
@@ -184,6 +184,7 @@ class Box:
             text=True,
             env={**os.environ, "POS_AGENT_ALLOW_VOLATILE": "1"},
         )
+        self.started.append(process)
         assert process.stdin is not None
         process.stdin.write(text)
         process.stdin.close()
@@ -276,7 +277,12 @@ def office(shared_office: Office) -> Office:
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Box:
+def box(tmp_path: Path) -> Iterator[Box]:
     folder = tmp_path / "box"
     (folder / "data").mkdir(parents=True, mode=0o700)
-    return Box(folder)
+    made = Box(folder)
+    yield made
+    for process in made.started:  # of a test that failed
+        if process.poll() is None:
+            process.kill()
+            process.communicate()

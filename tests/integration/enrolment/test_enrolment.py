@@ -1,8 +1,10 @@
 """From an invitation to a till that works, and everything that may go wrong on the way (trust.md 11 and 22)."""
 
 import json
+import os
 import signal
 import tomllib
+import tty
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,24 @@ def test_reenrolment_keeps_terminal_id_journal_and_device_key(office: Office, bo
     status, out, _ = box.run("operator", "list")
     assert status == 0
     assert [row["operator_no"] for row in json.loads(out)] == ["90"]
+
+
+def test_invitation_is_read_by_the_scanner_of_the_till(office: Office, box: Box) -> None:
+    invitation = office.invite()
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    try:
+        process = box.spawn("enrol", "--scan", os.ttyname(slave))
+        assert process.stderr is not None
+        assert "scan the invitation" in process.stderr.readline()
+        os.write(master, b"6901234567892\r")
+        assert "is not an invitation" in process.stderr.readline()
+        os.write(master, invitation.text.encode() + b"\r")
+        until(lambda: waiting_here(office), "the till waits")
+        office.click("enrolment", "accept")
+        _, err = process.communicate(timeout=40)
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert process.returncode == 0, err
+    assert "6901234567892" not in err
