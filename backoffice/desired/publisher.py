@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 _LEASE = "fleet"
 _LEASE_S = 30.0
 #: Commands release from processes of their own; this is how soon it is seen.
-LOOK_S = 1.0
+LOOK_S = 0.25
 _RETRY_S = 5.0
 #: Reports taken into one transaction.
 BATCH = 200
@@ -121,6 +121,8 @@ class Publisher:
 
     async def round(self) -> int:
         """Publish what waits, a batch of it; returns how many the broker took."""
+        if not self._is_new and not await self._database.read(waiting.is_any):
+            return 0
         if not await self._database.write(self._hold):
             return 0
         if self._is_new:

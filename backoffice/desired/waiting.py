@@ -34,6 +34,11 @@ _ANSWERED = (
     )
     .correlate(ConfigDocument)
 )
+_WAITING = (
+    select(ConfigDocument.terminal_id)
+    .join(Rollout, Rollout.rollout == ConfigDocument.rollout)
+    .where(ConfigDocument.is_waiting.is_(True), Rollout.state != PAUSED)
+)
 _PUBLISHED = (
     update(ConfigDocument)
     .where(ConfigDocument.terminal_id == bindparam("till"), ConfigDocument.version == bindparam("number"))
@@ -51,13 +56,13 @@ class Waiting(msgspec.Struct, frozen=True):
 
 def take(session: Session) -> list[Waiting]:
     """Return a batch of what is to be published; those of a paused rollout stay."""
-    rows = session.execute(
-        select(ConfigDocument.terminal_id, ConfigDocument.version, ConfigDocument.envelope)
-        .join(Rollout, Rollout.rollout == ConfigDocument.rollout)
-        .where(ConfigDocument.is_waiting.is_(True), Rollout.state != PAUSED)
-        .limit(BATCH)
-    )
+    rows = session.execute(_WAITING.add_columns(ConfigDocument.version, ConfigDocument.envelope).limit(BATCH))
     return [Waiting(*row) for row in rows]
+
+
+def is_any(session: Session) -> bool:
+    """Return True if there is something to publish; a look into an index."""
+    return session.scalar(_WAITING.limit(1)) is not None
 
 
 def note_published(session: Session, rows: list[Waiting], now: Now) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tests.bench import (
+    config_push,
     decoders,
     devices,
     drain,
@@ -157,6 +158,7 @@ def measure(*, is_quick: bool, is_scale: bool = False, scan_s: float = 60.0) -> 
         rows.append(ingest.row(folder, 1000 if is_quick else 5000))
         rows += ingest_workers.rows(folder, 640 if is_quick else 2560)
         rows.append(drain.row(folder, 500 if is_quick else 10_000 if is_scale else 3000))
+        rows.append(config_push.row(folder, 500 if is_quick else 10_000 if is_scale else 3000))
         rows += scale.rows(folder, is_full=is_scale)
         rows.append(screens.row(folder, 50 if is_quick else 300))
         rows.append(slips.row(100 if is_quick else 1000))
@@ -180,7 +182,7 @@ def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="make bench", description="Measure the budgets as ratios to floors.")
     parser.add_argument("--quick", action="store_true", help="fewer samples: a look, not a figure to quote")
-    parser.add_argument("--scale", action="store_true", help="10,000 requests to drain, a million in the journal")
+    parser.add_argument("--scale", action="store_true", help="10,000 requests to drain, 10,000 tills to configure, a million in the journal")
     parser.add_argument("--scan-s", type=float, default=60.0, metavar="N", help="scan for N seconds (600 to quote)")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     options = parser.parse_args()
