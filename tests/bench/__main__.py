@@ -182,7 +182,11 @@ def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="make bench", description="Measure the budgets as ratios to floors.")
     parser.add_argument("--quick", action="store_true", help="fewer samples: a look, not a figure to quote")
-    parser.add_argument("--scale", action="store_true", help="10,000 requests to drain, 10,000 tills to configure, a million in the journal")
+    parser.add_argument(
+        "--scale",
+        action="store_true",
+        help="10,000 requests to drain, 10,000 tills to configure, a million in the journal",
+    )
     parser.add_argument("--scan-s", type=float, default=60.0, metavar="N", help="scan for N seconds (600 to quote)")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     options = parser.parse_args()
