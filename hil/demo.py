@@ -7,18 +7,24 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
 from hil.bench import view
 from hil.bench.app import make_app
+from hil.replay.incident import NoIncidentError, read
+from hil.replay.play import play_incident
+from hil.replay.stand_ins import pin_digits
 from hil.rig.ports import DEFAULT_PORT, free_port
 from hil.rig.process import ProcessFailedError
 from hil.rig.rig import Rig, RigOptions, StateBusyError
 from hil.scenarios import SCENARIOS, play
 
+#: Plays against the API; returns whether all went well.
+Script = Callable[[str], bool]
 #: How fast paper moves with ``--fast`` and in scripts.
 FAST_PAPER = 20.0
 #: A second bench beside a running one gets the next folder.
@@ -43,8 +49,26 @@ def run_demo(options: argparse.Namespace) -> int:
     if options.script is not None and options.script not in SCENARIOS:
         print(f"no script {options.script!r}; there are: {', '.join(SCENARIOS)}", file=sys.stderr)
         return 2
+    script = None if options.script is None else partial(play, options.script)
+    return _run(options, script)
+
+
+def run_replay(options: argparse.Namespace) -> int:
+    """Do an incident again to a bench of its own; returns 0, 1 if its till went another way, 2 for no incident."""
     try:
-        return asyncio.run(_Demo(options).run())
+        header, acts = read(options.file)
+    except (NoIncidentError, OSError) as error:
+        print(f"no replay: {error}", file=sys.stderr)
+        return 2
+    options.pin_digits = pin_digits(acts)
+    print(f"{header['cause']} of version {header['version']}: {len(acts)} inputs", flush=True)
+    script = partial(play_incident, acts, speed=options.speed, longest_pause_s=options.longest_pause_s)
+    return _run(options, script)
+
+
+def _run(options: argparse.Namespace, script: Script | None) -> int:
+    try:
+        return asyncio.run(_Demo(options, script).run())
     except (ProcessFailedError, StateBusyError, FileNotFoundError) as error:
         print(f"the bench did not start: {error}", file=sys.stderr)
         return 1
@@ -55,8 +79,9 @@ def run_demo(options: argparse.Namespace) -> int:
 class _Demo:
     """One run."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, script: Script | None) -> None:
         self._options = options
+        self._script = script
         self._is_over = asyncio.Event()
 
     async def run(self) -> int:
@@ -81,7 +106,7 @@ class _Demo:
             await rig.stop()
 
     def _make_rig(self) -> Rig:
-        is_fast = self._options.fast or self._options.script is not None
+        is_fast = self._options.fast or self._script is not None
         options = RigOptions(
             operator_size=self._options.display,
             locale=self._options.locale,
@@ -103,8 +128,8 @@ class _Demo:
 
     async def _serve(self, rig: Rig, port: int) -> int:
         page = f"http://127.0.0.1:{port}/"
-        if self._options.script is not None:
-            return await self._play(f"{page}api/v1")
+        if self._script is not None:
+            return await self._play(self._script, f"{page}api/v1")
         if self._options.headless:
             print(json.dumps({"ready": True, "page": page, "api": f"{page}api/v1", **view.info(rig)}), flush=True)
         else:
@@ -112,8 +137,8 @@ class _Demo:
         await self._is_over.wait()
         return 0
 
-    async def _play(self, api: str) -> int:
-        playing = asyncio.create_task(asyncio.to_thread(play, self._options.script, api), name="script")
+    async def _play(self, script: Script, api: str) -> int:
+        playing = asyncio.create_task(asyncio.to_thread(script, api), name="script")
         is_over = asyncio.create_task(self._is_over.wait(), name="is-over")
         await asyncio.wait({playing, is_over}, return_when=asyncio.FIRST_COMPLETED)
         is_over.cancel()
