@@ -2,6 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
 from typing import Any, Final
 
 import msgspec
@@ -145,6 +146,9 @@ def examine(
         offer = msgspec.structs.replace(offer, problem="fleet.keys: none of the keys that signed this stays pinned")
         return Candidate(offer=offer, desired=desired)
     changed = changed_keys(running, config)
+    if path_key := _key_of_a_path_outside_dev(config, changed):
+        offer = msgspec.structs.replace(offer, problem=f"{path_key}: a device is looked for in /dev alone")
+        return Candidate(offer=offer, desired=desired)
     offer = msgspec.structs.replace(offer, needs_two=needs_two_signatures(changed))
     return Candidate(offer=offer, desired=desired, changed=changed, config=config)
 
@@ -166,6 +170,21 @@ def make_trial(candidate: Candidate, *, health: Mapping[HealthCheck, Health], ke
         needs_ack=desired.needs_ack or any(key.startswith(_ENDPOINTS) for key in changed),
         keys_wanted=keys_wanted,
     )
+
+
+def _key_of_a_path_outside_dev(config: Config, changed: frozenset[str]) -> str:
+    """Return the key of a device's path that could be any file: one signature must not overwrite the journal.
+
+    Only in production; the bench's devices lie where it put them.
+    """
+    if not config.terminal.production:
+        return ""
+    for key in sorted(changed):
+        if key.startswith("devices.") and key.endswith((".path", ".console")):
+            value = str(reduce(getattr, key.split("."), config))
+            if "/" in value and (not value.startswith("/dev/") or ".." in value):
+                return key
+    return ""
 
 
 def _content_problem(desired: ConfigDesired) -> str:

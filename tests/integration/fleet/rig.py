@@ -100,9 +100,11 @@ class FleetRig:
             for message in list(self.fleet.messages)
         ]
 
-    async def wait_report(self, condition: Callable[[ConfigReported], bool], what: str) -> ConfigReported:
+    async def wait_report(
+        self, condition: Callable[[ConfigReported], bool], what: str, timeout_s: float = TIMEOUT_S
+    ) -> ConfigReported:
         """Wait until the newest report is such."""
-        await eventually(lambda: bool(self.reports) and condition(self.reports[-1]), f"{what}; {self.reports[-1:]}")
+        await eventually(lambda: bool(self.reports) and condition(self.reports[-1]), what, timeout_s)
         return self.reports[-1]
 
     async def wait_state(self, version: int, state: ConfigState) -> ConfigReported:
