@@ -65,10 +65,9 @@ def _open(payload: bytes, terminal: Terminal) -> ConfigReported:
 def note(session: Session, context: Context, heard: Sequence[ConfigReported]) -> None:
     """Store reports whose signatures are their tills'; old ones change nothing."""
     ids = sorted({reported.terminal_id for reported in heard})
-    rows = {
-        row.terminal_id: row
-        for row in session.scalars(select(ConfigReport).where(ConfigReport.terminal_id.in_(ids)).with_for_update())
-    }
+    # Locked in one order, so that two workers with the same reports wait for each other and not in a circle.
+    known = select(ConfigReport).where(ConfigReport.terminal_id.in_(ids)).order_by(ConfigReport.terminal_id)
+    rows = {row.terminal_id: row for row in session.scalars(known.with_for_update())}
     for reported in heard:
         row = rows.get(reported.terminal_id)
         if row is None:

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from backoffice.clock import Now
@@ -166,8 +167,11 @@ def push(
             changed_at=now(),
         )
     )
-    session.flush()
-    session.execute(insert(ConfigDocument), _rows(bundle, opened))
+    try:
+        session.flush()
+        session.execute(insert(ConfigDocument), _rows(bundle, opened))
+    except IntegrityError as error:
+        raise BundleError("somebody else pushed just now: make a new plan and sign that") from error
     return len(opened)
 
 
