@@ -196,7 +196,7 @@ def _no_lookup(scene: Scene) -> Values:
 def _approval(scene: Scene) -> Values:
     cause = scene.facts.devices.get(DeviceName.PRINTER, "")
     if not cause:
-        return {"slip": scene.say("approval.printing")}
+        return {"slip": scene.say("approval.printing") if scene.columns < WIDE[0] else ""}
     return {"slip": scene.say("approval.no_slip", cause=values.device_text(scene, cause))}
 
 
