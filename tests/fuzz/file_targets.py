@@ -8,9 +8,9 @@ from pathlib import Path
 
 from backoffice.config import load_config as load_office_config
 from backoffice.profiles import load_profiles
+from drivers.escpos.memory import Memory
+from drivers.escpos.memory import load as load_memory
 from drivers.escpos.profile import parse_profile
-from drivers.escpos.wear import Wear
-from drivers.escpos.wear import load as load_wear
 from drivers.keypad.keymap import load_keymap
 from drivers.scanner.table import load_table
 from pos_agent.app.crashes import CrashCounter
@@ -72,8 +72,8 @@ def _starts(path: Path) -> None:
     assert CrashCounter(path.parent, boot_id="b", boottime_s=100.0).record_start() in (True, False)
 
 
-def _wear(path: Path) -> None:
-    assert isinstance(load_wear(path, identity="i"), Wear)
+def _printers(path: Path) -> None:
+    assert isinstance(load_memory(path), Memory)
 
 
 def _incident(data: bytes) -> None:
@@ -169,8 +169,8 @@ TARGETS = (
     ),
     Target(
         name="file-state",
-        make=_files(("starts.json", _starts), ("wear.json", _wear)),
-        seeds=(_STARTS, b'{"identity":"i","total_mm":1.5}', b"\xff" * 8, b"\0" * 64),
+        make=_files(("starts.json", _starts), ("printer.json", _printers)),
+        seeds=(_STARTS, b'{"accepted":"i","wears":[{"identity":"i","total_mm":1.5}]}', b"\xff" * 8, b"\0" * 64),
         words=_JSON,
         quick_examples=100,
     ),

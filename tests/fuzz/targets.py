@@ -12,6 +12,7 @@ _MODULES = {
     "keypad": "input_targets",
     "text": "text_targets",
     "wire": "wire_targets",
+    "signed": "signed_targets",
     "office": "office_targets",
     "file": "file_targets",
 }
