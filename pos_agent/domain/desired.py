@@ -76,12 +76,12 @@ LOCAL_KEYS: Final = frozenset(
         "broker.key_file",
     }
 )
-#: Broker, trust, limits and who is paid: two fleet keys must sign where one of these changes (D16).
-_TWO_SIGNATURES: Final = ("broker.", "trust.", "fleet.", "policy.", "terminal.merchant_id")
-#: Words for people inside those.
-_ONE_SIGNATURE: Final = frozenset({"policy.text_zh", "policy.text_en"})
+#: What one fleet key may change: devices, slips and words. All else takes two (D16): broker, trust, fleet keys, limits,
+#: renewal, who is paid, and whatever a later version adds.
+_ONE_SIGNATURE: Final = ("devices.", "printing.", "journal.", "terminal.", "policy.text_")
+_TWO_SIGNATURES: Final = frozenset({"terminal.merchant_id"})
 
 
 def needs_two_signatures(changed_keys: Iterable[str]) -> bool:
     """Return whether two different fleet keys must sign a document that changes these dotted keys."""
-    return any(key.startswith(_TWO_SIGNATURES) and key not in _ONE_SIGNATURE for key in changed_keys)
+    return any(key in _TWO_SIGNATURES or not key.startswith(_ONE_SIGNATURE) for key in changed_keys)

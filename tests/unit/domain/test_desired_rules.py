@@ -149,6 +149,8 @@ def test_d16_second_signature_is_asked_for_what_it_protects_alone() -> None:
         "policy.operator_limit_minor",
         "terminal.merchant_id",
         "fleet.keys",
+        "renewal.url",
+        "section_of_a_later_version.key",
     ):
         assert needs_two_signatures({"printing.copies_customer", key}), key
     for key in ("devices.printer.profile", "policy.text_zh", "terminal.locale", "journal.retention_days"):
