@@ -171,6 +171,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     # -- codes shown with a sentence -------------------------------------------------------------------------------
     "E-NET": ("网络断开,自动重连", "No network, retrying"),
     "E-CERT": ("证书被拒,请报修", "Certificate refused"),
+    "enrol.title": ("终端申请接入", "Till asks to join"),
+    "enrol.compare": ("请与后台核对指纹", "Compare at office"),
     "E-ENROL": ("接入失败,请报修", "Enrolment failed"),
     "E-ENROL1": ("接入码无效", "Code not accepted"),
     "E-ENROL2": ("后台拒绝接入", "Refused by a person"),
