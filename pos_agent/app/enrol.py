@@ -5,6 +5,7 @@ import asyncio
 import getpass
 import os
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import msgspec
 from pos_agent import __version__
 from pos_agent.app.clock import SystemClock
 from pos_agent.app.identity import load_device_key, read_boot_id
-from pos_agent.domain.config import Config, ScannerConfig, TerminalConfig
+from pos_agent.domain.config import Config, DevicesConfig, ScannerConfig, TerminalConfig
 from pos_agent.domain.identifiers import is_terminal_id
 from pos_agent.enrolment.place import place_config, place_files
 from pos_agent.enrolment.renew import renew
@@ -51,6 +52,7 @@ def enrol(options: argparse.Namespace) -> int:
         found.begin()
         _tell(options, f"{found.invitation.terminal_id} at {found.invitation.url}")
         _tell(options, f"key fingerprint of this till:\n\n    {found.fingerprint}\n")
+        _print(options, found)
         _tell(
             options, "The operator compares it at the back office and accepts. Waiting … (may be stopped and run again)"
         )
@@ -117,17 +119,51 @@ def _scan(options: argparse.Namespace) -> Invitation:
     Raises:
         ValueError: Neither.
     """
-    from pos_agent.app.scan_invitation import scan_invitation  # noqa: PLC0415 - drivers are read for this alone
-
-    scanner = ScannerConfig(path=options.scan)
-    if not options.scan:
-        try:
-            scanner = load_config(options.config).config.devices.scanner
-        except ConfigError as error:
-            raise ValueError(f"no scanner is configured yet; name its port: --scan /dev/… ({error})") from error
-    if not scanner.path:
+    devices = _devices(options)
+    if options.scan:
+        devices.scanner = ScannerConfig(path=options.scan)
+    if not devices.scanner.path:
         raise ValueError("no scanner is configured yet; name its port: --scan /dev/…")
-    return asyncio.run(scan_invitation(scanner, DataFinder(options.data_dir), tell=lambda words: _tell(options, words)))
+    from pos_agent.app.enrol_devices import scan_invitation  # noqa: PLC0415 - drivers are read for this alone
+
+    data = DataFinder(options.data_dir)
+    return asyncio.run(scan_invitation(devices, data, tell=lambda words: _tell(options, words)))
+
+
+def _devices(options: argparse.Namespace) -> DevicesConfig:
+    """Return the devices that were commissioned: the rest of the configuration may be missing still.
+
+    Raises:
+        ValueError: The section cannot be used.
+    """
+    try:
+        section = tomllib.loads(options.config.read_text("utf-8")).get("devices", {})
+        return msgspec.convert(section, DevicesConfig)
+    except FileNotFoundError:
+        return DevicesConfig()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{options.config}: {error}") from error
+
+
+def _print(options: argparse.Namespace, found: Enrolment) -> None:
+    """Print the fingerprint where a printer is configured; without paper the screen has to do."""
+    try:
+        devices = _devices(options)
+        if not (devices.printer.usb or devices.printer.path):
+            return
+        from pos_agent.app.enrol_devices import print_fingerprint  # noqa: PLC0415 - as in _scan
+
+        asyncio.run(
+            print_fingerprint(
+                devices,
+                DataFinder(options.data_dir),
+                terminal_id=found.invitation.terminal_id,
+                fingerprint=found.fingerprint,
+                tell=lambda words: _tell(options, words),
+            )
+        )
+    except (ValueError, ConfigError) as error:
+        _tell(options, f"not printed: {error}")
 
 
 def _ask(prompt: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import tomllib
 import tty
 from pathlib import Path
@@ -54,6 +55,29 @@ def test_page_shows_the_fingerprint_that_the_till_shows(office: Office, box: Box
     _, err = process.communicate(timeout=40)
     assert waiting["fingerprint"] in before
     assert waiting["fingerprint"] in err
+
+
+def test_fingerprint_is_printed_where_a_printer_is_configured(office: Office, box: Box) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as printer:
+        printer.settimeout(20)
+        box.config.write_text(
+            f'[devices.printer]\nlink = "tcp"\npath = "127.0.0.1:{printer.getsockname()[1]}"\ntext_mode = "codepage"\n'
+        )
+        process = box.spawn("enrol", text=office.invite().text + "\n")
+        link, _ = printer.accept()
+        with link:
+            link.settimeout(20)
+            paper = b""
+            while chunk := link.recv(4096):
+                paper += chunk
+        (waiting,) = until(lambda: waiting_here(office), "the till waits")
+        office.click("enrolment", "accept")
+        _, err = process.communicate(timeout=40)
+    assert process.returncode == 0, err
+    groups = waiting["fingerprint"].split()
+    assert " ".join(groups[:4]).encode() in paper
+    assert " ".join(groups[4:]).encode() in paper
+    assert office.terminal.encode() in paper
 
 
 def test_till_that_a_person_refuses_gets_nothing(office: Office, box: Box) -> None:
