@@ -5,6 +5,7 @@ only if the sums are still the same (D9). Otherwise the request waits for a revi
 """
 
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from sqlalchemy.orm import Session
@@ -21,11 +22,16 @@ from backoffice.states import State
 from backoffice.store.approval_tables import OfflineApproval
 from backoffice.store.schema import Account, Operator, Person, Refund, Sale, Terminal
 from pos_agent.domain.approval import ApprovalAnswer, ApprovalQuestion
+from pos_agent.domain.identifiers import is_refund_request_id
+from pos_agent.domain.money import MAX_AMOUNT_MINOR
 from pos_agent.errors import RemoteProtocolError, SignatureError
 from pos_agent.i18n.backoffice import text
 from pos_agent.protocol import approval as codes
 from pos_agent.protocol.ed25519 import PublicKey
 from pos_agent.protocol.messages import RefundRequestMessage
+
+#: Longest texts of a question that the columns hold.
+_LENGTHS: Final = {"boot_id": 64, "nonce": 64, "currency": 3, "sale": 128, "operator_no": 16, "reason_code": 16}
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,9 +113,17 @@ def _open(session: Session, code: str) -> tuple[Terminal, ApprovalQuestion]:
         raise DecisionError("approval_forged", 422, str(error)) from error
     except RemoteProtocolError as error:
         raise DecisionError("approval_not_ours", 422, str(error)) from error
+    if not _is_usable(question):
+        raise DecisionError("approval_not_ours", 422, "a value that no request can have")
     if terminal.is_denied or terminal.is_suspect:
         raise DecisionError("approval_denied_terminal", 409)
     return terminal, question
+
+
+def _is_usable(question: ApprovalQuestion) -> bool:
+    """Return whether a request with these values could be stored: a signature does not say that its till works."""
+    is_request = is_refund_request_id(question.refund_request_id) and 0 < question.amount_minor <= MAX_AMOUNT_MINOR
+    return is_request and all(len(getattr(question, name)) <= length for name, length in _LENGTHS.items())
 
 
 def _require_may(session: Session, actor: Actor, terminal: Terminal, question: ApprovalQuestion) -> None:

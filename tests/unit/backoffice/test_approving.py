@@ -223,6 +223,26 @@ def test_question_that_cannot_be_believed_is_refused_by_name(world: World) -> No
     assert caught.value.code == "approval_denied_terminal"
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"amount_minor": 0},
+        {"amount_minor": -1},
+        {"amount_minor": 2**40},
+        {"refund_request_id": "9800000000000000000000"},
+        {"nonce": "n" * 65},
+        {"boot_id": "b" * 65},
+        {"operator_no": "0" * 17},
+        {"currency": "CNYX"},
+        {"sale_id": "s" * 129},
+    ],
+)
+def test_question_with_values_that_no_request_can_have_is_refused(world: World, fields: dict[str, Any]) -> None:
+    with pytest.raises(DecisionError) as caught:
+        look(world, asked(world, world.request(), **fields))
+    assert caught.value.code == "approval_not_ours"
+
+
 def test_question_whose_request_is_here_already_is_refused(world: World) -> None:
     request = world.request(sale_id="s-000001")
     world.submit(request)
