@@ -60,6 +60,7 @@ class Materials(msgspec.Struct, frozen=True, kw_only=True):
     office_url: str
     office_ca: str
     lookup_key: str
+    fleet_keys: dict[str, str] = {}
 
 
 def load_materials(config: Config, *, office_url: str) -> Materials | None:
@@ -86,6 +87,7 @@ def load_materials(config: Config, *, office_url: str) -> Materials | None:
         office_url=office_url,
         office_ca=_read(config.tls.ca_file),
         lookup_key=_read(config.lookup_key_file).strip() if config.lookup_key_file else "",
+        fleet_keys=config.fleet.keys,
     )
 
 
@@ -143,6 +145,7 @@ class Enrolling:
             office_ca=given.office_ca,
             lookup_key=given.lookup_key,
             supervisor=msgspec.convert(row.supervisor, Supervisor) if row.supervisor else None,
+            fleet_keys=given.fleet_keys,
         )
 
     def nonce(self) -> Nonce:

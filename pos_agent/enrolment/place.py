@@ -1,5 +1,6 @@
 """Puts an enrolment document in place: files of the identity, and the keys of terminal.toml that it decides."""
 
+import tomllib
 from pathlib import Path
 
 from pos_agent.enrolment.config_text import put, replace_section
@@ -39,6 +40,9 @@ def place_config(document: EnrolmentDocument, places: Places, path: Path) -> Non
 def config_text(text: str, document: EnrolmentDocument, places: Places) -> str:
     """Return the new text of terminal.toml; empty `text` = there is none yet."""
     is_new = not text.strip()
+    # The back office is online: it may not replace the keys of those who sign configuration (D16).
+    if document.fleet_keys and not tomllib.loads(text).get("fleet", {}).get("keys"):
+        text = replace_section(text or _HEAD, "fleet.keys", document.fleet_keys)
     terminal: dict[str, str | bool] = {
         "terminal_id": document.terminal_id,
         "merchant_id": document.merchant_id,
@@ -47,7 +51,7 @@ def config_text(text: str, document: EnrolmentDocument, places: Places) -> str:
         "data_dir": str(places.data_dir),
     }
     if is_new:
-        text = _HEAD
+        text = text or _HEAD
         terminal["production"] = True
     text = put(text, "terminal", terminal)
     files = {"ca_file": places.broker_ca, "cert_file": places.cert_file, "key_file": places.key_file}

@@ -214,6 +214,7 @@ class EnrolmentDocument(msgspec.Struct, frozen=True, kw_only=True):
         lookup_key: Base64 of the key of keyed hashes (D14); empty = none.
         office_url, office_ca: Where certificates are renewed, and the PEM of the CA there.
         supervisor: Who may sign in first; None on a re-enrolment that changes no operators.
+        fleet_keys: Public keys of those who sign configuration (D16), ``kid`` → base64; for a till that pins none yet.
     """
 
     terminal_id: str
@@ -229,6 +230,7 @@ class EnrolmentDocument(msgspec.Struct, frozen=True, kw_only=True):
     office_ca: str
     lookup_key: str = ""
     supervisor: Supervisor | None = None
+    fleet_keys: dict[str, str] = {}
 
 
 class Renewed(msgspec.Struct, frozen=True, kw_only=True):

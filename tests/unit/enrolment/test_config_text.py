@@ -3,6 +3,7 @@
 import tomllib
 from pathlib import Path
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,6 +72,16 @@ def test_config_of_a_new_till_is_for_production() -> None:
         "key_file": "/data/pki/terminal.key",
     }
     assert config["renewal"] == {"url": "https://office.example", "ca_file": "/data/pki/office-ca.pem"}
+
+
+def test_fleet_keys_are_pinned_once_and_never_replaced_by_the_back_office() -> None:
+    places = Places(Path("/data"))
+    first = msgspec.structs.replace(DOCUMENT, fleet_keys={"f1": "DDDD", "f2": "EEEE"})
+    text = config_text("", first, places)
+    assert tomllib.loads(text)["fleet"]["keys"] == {"f1": "DDDD", "f2": "EEEE"}
+    assert tomllib.loads(text)["terminal"]["production"] is True
+    again = config_text(text, msgspec.structs.replace(DOCUMENT, fleet_keys={"evil": "FFFF"}), places)
+    assert tomllib.loads(again)["fleet"]["keys"] == {"f1": "DDDD", "f2": "EEEE"}
 
 
 def test_config_that_is_placed_twice_does_not_change_again() -> None:
