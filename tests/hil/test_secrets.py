@@ -132,6 +132,12 @@ class Day:
         self.client.enter()
         self.client.wait_state("SUPERVISOR")
         self._scan_where_it_is_dropped()
+        self.client.keys("NEXT")
+        self.client.wait_state("APPROVAL")
+        self.till.wait_slips(1)
+        self._scan_where_it_is_dropped()
+        self.client.keys("CLEAR")
+        self.client.wait_state("SUPERVISOR")
         self._type_credentials(self.supervisor["no"], self.wrong_pin())
         self.client.wait_screen("还可试4次")
         self.client.type(self.supervisor["pin"])
@@ -139,10 +145,10 @@ class Day:
         self.look()
         self.client.enter()
         request_id: str = self.client.wait_state("RESULT")["daemon"]["last_request_id"]
-        self.till.wait_slips(2)
+        self.till.wait_slips(3)
         self.till.to_menu()
         self.client.decide(request_id, "approve")
-        self.till.wait_slips(3)
+        self.till.wait_slips(4)
         assert sale["paid_minor"] == 25600
         return request_id
 
