@@ -13,14 +13,14 @@ from typing import Final
 import msgspec
 
 from drivers.escpos.wear import Wear
-from drivers.links.opener import Opener, PortStuckError
+from drivers.links.opener import Opener
 
 _LOG = logging.getLogger(__name__)
 NAME: Final = "printer.json"
 #: A card lives longer if it is written rarely.
 SAVE_EVERY_S: Final = 600.0
 #: How long a stalling card may take; the counts go on in memory.
-_SAVE_S: Final = 2.0
+_SAVE_S: Final = 1.0
 #: The printer, those that stood in for it while it was repaired, and no more.
 _MAX_PRINTERS: Final = 4
 
@@ -126,6 +126,7 @@ class Keeper:
         self._saved_at_s = float("-inf")
         self._memory = load(path) if path is not None else Memory()
         self._saved = self._memory
+        self._refused: Memory | None = None
         if not self._memory.accepted:
             self._memory = msgspec.structs.replace(self._memory, accepted=commissioned, accepted_for=profile_id)
 
@@ -151,8 +152,8 @@ class Keeper:
             await self._write()
 
     async def flush(self) -> None:
-        """Write what is not on the card yet."""
-        if self._memory != self._saved:
+        """Write what is not on the card yet; what the card refused once waits for something new."""
+        if self._memory not in (self._saved, self._refused):
             await self._write()
 
     async def _write(self) -> None:
@@ -163,7 +164,8 @@ class Keeper:
         memory, write = self._memory, self._writer(self._path, self._memory)
         try:
             await self._opener.run(write, port=str(self._path), timeout_s=_SAVE_S, must_run=True)
-        except (OSError, PortStuckError) as error:
+        except OSError as error:  # a card that stalls among them
+            self._refused = memory
             _LOG.warning("printer memory not written cause=%s", error)
         else:
             self._saved = memory

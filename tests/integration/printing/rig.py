@@ -42,6 +42,7 @@ class Till:
         self.jobs = FakePrintJobs()
         self.clock = FakeClock()
         self._changed = changed
+        self.spooler: Spooler
 
     def add(self, *documents: SlipDocument) -> None:
         for document in documents:
@@ -106,7 +107,7 @@ async def running(
     )
     till = Till(sim, printer, events, changed)
     supervisor = DeviceSupervisor([printer], sink=sink, retry_s=0.05)
-    spooler = Spooler(till.jobs, printer, clock=till.clock, sink=sink, expiry_s=3600)
+    till.spooler = spooler = Spooler(till.jobs, printer, clock=till.clock, sink=sink, expiry_s=3600)
     spooler.allow_results(True)
     tasks = [asyncio.create_task(supervisor.run(), name="supervisor"), asyncio.create_task(spooler.run(), name="spool")]
     try:

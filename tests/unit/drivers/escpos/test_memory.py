@@ -173,7 +173,10 @@ async def test_card_is_written_rarely_and_at_the_end(tmp_path: Path, monkeypatch
 
 
 async def test_full_card_stops_no_slip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_: Path, __: Memory) -> None:
+    tries: list[Memory] = []
+
+    def full(_: Path, memory: Memory) -> None:
+        tries.append(memory)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("drivers.escpos.memory.save", full)
@@ -181,7 +184,9 @@ async def test_full_card_stops_no_slip(tmp_path: Path, monkeypatch: pytest.Monke
     await till.start()
     await till.print()
     assert till.printer.wear.roll_slips == 1
-    await till.printer.close()
+    for _ in range(5):
+        await till.printer.close()
+    assert len(tries) == 2, "an absent printer is closed every 2 s: no line in the log for each"
 
 
 async def test_low_paper_by_count_is_told_once_and_a_new_roll_ends_it(tmp_path: Path) -> None:
