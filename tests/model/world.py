@@ -3,9 +3,11 @@
 Two tills ask for one sale each; two reviewers with pages that grow old; an executor that crashes; an acquirer whose
 answers get lost. The network is the worst there is: whatever was signed once may arrive any number of times, at any
 time, in any order, or never. Every decision is made by the product's functions: `rules.judge`, `rules.refuse_amount`,
-`ledger.sums_of`, `states.check_edge`, `states.money_moved`, `states.wire_state`, `identifiers.refund_no`,
-`refund.money_truth`, and the journal's own SQL for a state that comes down. What is written here is only who calls
-what when.
+`ledger.sums_of`, `states.check_edge`, `refunds.stated_money`, `states.wire_state`, `identifiers.refund_no`,
+`refund.money_truth`, what `ingest.requests` makes of a verdict while restoring, and the journal's own SQL for a state
+that comes down. What is written here is only who calls what when.
+
+`tests.model.restores` adds that the back office goes back to an older copy.
 """
 
 import functools
@@ -15,9 +17,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, TypeVar
 
 from backoffice.config import AcquirerConfig, ReviewConfig
+from backoffice.ingest.requests import _without_final_word
 from backoffice.ledger import Sums, sums_of
+from backoffice.refunds import stated_money
 from backoffice.rules import Facts, SaleFacts, judge, refuse_amount
-from backoffice.states import AT_ACQUIRER, FINAL, WITHDRAWABLE, State, check_edge, money_moved, wire_state
+from backoffice.states import AT_ACQUIRER, FINAL, WITHDRAWABLE, State, check_edge, wire_state
 from pos_agent.domain.identifiers import make_refund_request_id, refund_no
 from pos_agent.domain.refund import (
     Channel,
@@ -43,13 +47,19 @@ REVIEW: Final = ReviewConfig()
 
 
 class Row(NamedTuple):
-    """A refund at the back office. `is_open`: its attempt has no recorded outcome."""
+    """A refund at the back office.
+
+    Attributes:
+        is_open: Its attempt has no recorded outcome.
+        is_end_known: Its till knows an end that a restore has lost (ADR 0016).
+    """
 
     state: State
     version: int = 1
     seq: int = 1
     hold: Hold | None = None
     is_open: bool = False
+    is_end_known: bool = False
 
 
 class Said(NamedTuple):
@@ -59,6 +69,7 @@ class Said(NamedTuple):
     seq: int
     money_moved: MoneyMoved
     was_moved: bool
+    epoch: int = 1
 
 
 class Page(NamedTuple):
@@ -83,6 +94,11 @@ class World(NamedTuple):
         waits: By request: the executor waits for the answer of a call; a crash ends that.
         ledger: (refund number, has moved) at the acquirer; a number is judged once.
         faults: Those that have happened, where each may happen once; else empty.
+        copy: The record as it was copied.
+        epoch: 1, and 2 after the copy was put back.
+        is_restoring: Put back, and not everything is asked about yet.
+        is_checked: By request: the acquirer was asked since the restore.
+        is_answered: By request: its till has answered the newest state since the restore.
     """
 
     rows: tuple[Row | None, ...] = (None, None)
@@ -95,6 +111,11 @@ class World(NamedTuple):
     waits: tuple[bool, ...] = (False, False)
     ledger: frozenset[tuple[str, bool]] = frozenset()
     faults: frozenset[str] = frozenset()
+    copy: tuple[Row | None, ...] | None = None
+    epoch: int = 1
+    is_restoring: bool = False
+    is_checked: tuple[bool, ...] = (False, False)
+    is_answered: tuple[bool, ...] = (False, False)
 
 
 def number_of(request: int) -> str:
@@ -183,50 +204,57 @@ class Rules:
 
     def _till(self, world: World, request: int) -> Iterator[tuple[str, World]]:
         if not world.is_sent[request]:
-            yield f"till {request} sends", world._replace(is_sent=_put(world.is_sent, request, new=True))
+            yield f"till {request} sends", world._replace(is_sent=put(world.is_sent, request, new=True))
         elif self._can_withdraw and not world.is_withdrawn[request]:
-            yield f"till {request} withdraws", world._replace(is_withdrawn=_put(world.is_withdrawn, request, new=True))
+            yield f"till {request} withdraws", world._replace(is_withdrawn=put(world.is_withdrawn, request, new=True))
         for said in world.said[request]:
             if takes(world.known[request], said):
-                yield f"till {request} hears {said.state}", world._replace(known=_put(world.known, request, new=said))
+                yield f"till {request} hears {said.state}", world._replace(known=put(world.known, request, new=said))
 
     def _ingest(self, world: World, request: int) -> Iterator[tuple[str, World]]:
         row = world.rows[request]
         if row is None and world.is_sent[request]:
             facts = Facts(now=NOW, merchant_id="M", sale=self.sale_facts(world))
             verdict = judge(request_of(request, self.amounts[request]), facts, review=REVIEW, profile=PROFILE)
-            yield f"office stores {request} {verdict.state}", _announced(world, request, Row(verdict.state))
-        if row is not None and world.is_withdrawn[request] and row.state in WITHDRAWABLE:
+            if world.is_restoring:
+                verdict = _without_final_word(verdict)
+            yield f"office stores {request} {verdict.state}", announced(world, request, Row(verdict.state))
+        is_withdrawable = row is not None and row.state in WITHDRAWABLE and not world.is_restoring
+        if is_withdrawable and world.is_withdrawn[request]:
             yield f"office withdraws {request}", moved_to(world, request, State.CANCELED)
 
     def _reviewer(self, world: World, reviewer: int) -> Iterator[tuple[str, World]]:
         page = world.pages[reviewer]
+        if world.is_restoring:
+            return
         if page is not None:
             yield from self._decide(world, reviewer, page)
             return
         for request, row in enumerate(world.rows):
             if row is not None and row.state in (State.REVIEWING, State.HELD):
                 new = Page(request, row.version, self.sums(world))
-                yield f"reviewer {reviewer} opens {request}", world._replace(pages=_put(world.pages, reviewer, new=new))
+                yield f"reviewer {reviewer} opens {request}", world._replace(pages=put(world.pages, reviewer, new=new))
 
     def _decide(self, world: World, reviewer: int, page: Page) -> Iterator[tuple[str, World]]:
         row = world.rows[page.request]
         assert row is not None
-        closed = world._replace(pages=_put(world.pages, reviewer, new=None))
+        closed = world._replace(pages=put(world.pages, reviewer, new=None))
         if (row.version, self.sums(world)) != (page.version, page.sums):
             yield f"reviewer {reviewer} is told to look again", closed
             return
-        if row.state is State.HELD:
+        if row.state is State.HELD and not row.is_end_known:
             yield f"reviewer {reviewer} releases", moved_to(closed, page.request, State.REVIEWING)
             return
         yield f"reviewer {reviewer} rejects", moved_to(closed, page.request, State.REJECTED)
+        if row.state is State.HELD:
+            return
         facts = self.sale_facts(world, without=page.request)
         if refuse_amount(facts, self.amounts[page.request], "CNY") is None:
             yield f"reviewer {reviewer} approves", moved_to(closed, page.request, State.APPROVED)
 
     def _executor(self, world: World, request: int) -> Iterator[tuple[str, World]]:
         row = world.rows[request]
-        if row is None or world.waits[request]:
+        if row is None or world.waits[request] or world.is_restoring:
             return
         is_busy = any(
             one is not None and one.state in AT_ACQUIRER for other, one in enumerate(world.rows) if other != request
@@ -296,29 +324,32 @@ def moved_to(world: World, request: int, state: State, *, hold: Hold | None = No
     row = world.rows[request]
     assert row is not None
     check_edge(row.state, state)
-    return _announced(world, request, Row(state, row.version + 1, row.seq + 1, hold, is_open))
+    return announced(world, request, Row(state, row.version + 1, row.seq + 1, hold, is_open, row.is_end_known))
 
 
-def _announced(world: World, request: int, row: Row) -> World:
-    said = Said(wire_state(row.state), row.seq, money_moved(row.state, row.hold), has_moved(world, request))
+def announced(world: World, request: int, row: Row) -> World:
+    money = stated_money(row.state, row.hold, None, is_restoring=world.is_restoring)
+    said = Said(wire_state(row.state), row.seq, money, has_moved(world, request), world.epoch)
+    if world.is_restoring:
+        world = world._replace(is_answered=put(world.is_answered, request, new=False))
     return world._replace(
-        rows=_put(world.rows, request, new=row),
-        said=_put(world.said, request, new=world.said[request] | {said}),
+        rows=put(world.rows, request, new=row),
+        said=put(world.said, request, new=world.said[request] | {said}),
     )
 
 
 def _called(world: World, request: int) -> World:
     """Commit EXECUTING with an open attempt, then call."""
     executing = moved_to(world, request, State.EXECUTING, is_open=True)
-    waits = _put(executing.waits, request, new=True)
+    waits = put(executing.waits, request, new=True)
     return executing._replace(calls=executing.calls | {number_of(request)}, waits=waits)
 
 
 def _answered(world: World, request: int) -> World:
     row = world.rows[request]
     assert row is not None
-    rows = _put(world.rows, request, new=row._replace(is_open=False))
-    return world._replace(rows=rows, waits=_put(world.waits, request, new=False))
+    rows = put(world.rows, request, new=row._replace(is_open=False))
+    return world._replace(rows=rows, waits=put(world.waits, request, new=False))
 
 
 def _accepted(world: World, request: int) -> World:
@@ -345,7 +376,7 @@ def _queried(world: World, request: int) -> Iterator[tuple[str, World]]:
         yield f"query does not find {request}", _called(world, request)
 
 
-def _put(values: tuple[T, ...], index: int, *, new: T) -> tuple[T, ...]:
+def put(values: tuple[T, ...], index: int, *, new: T) -> tuple[T, ...]:
     return (*values[:index], new, *values[index + 1 :])
 
 
@@ -371,7 +402,7 @@ def _update(said: Said) -> RefundUpdate:
     return RefundUpdate(
         refund_request_id=IDS[0],
         state=said.state,
-        epoch=1,
+        epoch=said.epoch,
         seq=said.seq,
         money_moved=said.money_moved,
         at=NOW,
