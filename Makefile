@@ -49,8 +49,9 @@ fuzz: setup-test  ## throw bytes at every parser: SECONDS=10 (a target) TARGET=a
 	@.venv/bin/python -c 'import atheris' 2>/dev/null || $(PYTHON) -m pip install -q --disable-pip-version-check -c constraints.txt --only-binary :all: atheris 2>/dev/null || true
 	@$(PYTHON) -m tests.fuzz --seconds $(FUZZ_SECONDS) --seed $(SEED) --target $(TARGET) $(ARGS)
 
-docs: setup-test  ## write the generated documents again (drift fails a test)
+docs: setup-test  ## write the generated documents again (drift fails a test); takes 2 min: the contract suites run
 	@$(PYTHON) docs/generate.py
+	@$(PYTEST) -q -p tests.contract.conformance tests/contract -m "not exhaustive" --conformance=docs/conformance
 
 format: setup-test  ## format the code
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .

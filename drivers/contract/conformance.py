@@ -20,6 +20,7 @@ class Rule(NamedTuple):
 
     text: str
     source: str
+    sheet: str = ""
 
 
 class Row(NamedTuple):
@@ -30,16 +31,17 @@ class Row(NamedTuple):
     test: str
 
 
-def rule(source: str, text: str) -> Callable[[_F], _F]:
+def rule(source: str, text: str, *, sheet: str = "") -> Callable[[_F], _F]:
     """Say which rule a test proves.
 
     Args:
         source: Page and section, such as ``devices.md 3``.
         text: The rule in one sentence.
+        sheet: Where it belongs, for a test whose arguments are no rig.
     """
 
     def mark(function: _F) -> _F:
-        setattr(function, _RULE, Rule(text, source))
+        setattr(function, _RULE, Rule(text, source, sheet))
         return function
 
     return mark
@@ -97,6 +99,8 @@ def pytest_runtest_makereport(
     if found is not None and (call.when == "call" or report.failed):
         arguments: Mapping[str, Any] = getattr(item, "funcargs", {})
         rigs = {name: value for value in arguments.values() if (name := getattr(value, "sheet", ""))}
+        if found.sheet:
+            rigs[found.sheet] = item
         for sheet, rig in rigs.items():
             if ground := getattr(rig, "ground", ""):
                 _GROUNDS[sheet] = ground

@@ -58,9 +58,8 @@ async def test_scanner_of_a_named_family_beeps_and_reads_on(
     unit.port.unplug()
 
 
-@rule("field.md 24", "A refusal sounds at an SSI decoder; its answer is no code")
-@pytest.mark.parametrize("sheet", [_Sheet("scanner-ssi")], ids=["scanner-ssi"])
-async def test_ssi_decoder_beeps_and_its_answer_is_no_code(tmp_path: Path, sheet: _Sheet) -> None:
+@rule("field.md 24", "A refusal sounds at an SSI decoder; its answer is no code", sheet="scanner-ssi")
+async def test_ssi_decoder_beeps_and_its_answer_is_no_code(tmp_path: Path) -> None:
     unit, events = SimSsiScanner(tmp_path / "scanner"), list[Event]()
     unit.port.plug()
     config = ScannerConfig(path=str(tmp_path / "scanner"), protocol="ssi", family="zebra-ssi")
@@ -93,11 +92,8 @@ def test_scanner_family_that_does_not_exist_is_refused_with_the_known_ones() -> 
         scanner_of(ScannerConfig(path="/dev/x", family="honywell"), [])
 
 
-@rule("field.md 24", "A keypad with a bell rings it, and ends it")
-@pytest.mark.parametrize("sheet", [_Sheet("keypad-evdev")], ids=["keypad-evdev"])
-async def test_keypad_with_a_bell_rings_it_and_ends_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sheet: _Sheet
-) -> None:
+@rule("field.md 24", "A keypad with a bell rings it, and ends it", sheet="keypad-evdev")
+async def test_keypad_with_a_bell_rings_it_and_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Source: linux/input-event-codes.h: EV_SND 0x12, SND_BELL 1."""
     pty = Pty(tmp_path / "event3")
     pty.plug()

@@ -24,17 +24,6 @@ POWER_BUTTON = "10000000000000 0"
 _EVIOCGRAB = 0x40044590
 
 
-class _Sheet:
-    """Where the outcome of this file's rules is written."""
-
-    sheet = "keypad-evdev"
-
-
-@pytest.fixture(autouse=True)
-def on_sheet() -> _Sheet:
-    return _Sheet()
-
-
 class Machine:
     """Event nodes that come and go."""
 
@@ -92,7 +81,11 @@ async def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         pty.unplug()
 
 
-@rule("field.md 10", "Any other keyboard is grabbed and ignored; a power button is left to the system")
+@rule(
+    "field.md 10",
+    "Any other keyboard is grabbed and ignored; a power button is left to the system",
+    sheet="keypad-evdev",
+)
 async def test_strangers_grab_every_keyboard_but_the_keypad_and_no_power_button(machine: Machine) -> None:
     for name, keys in (("event0", POWER_BUTTON), ("event3", KEYBOARD), ("event4", KEYBOARD)):
         machine.add(name, keys)
@@ -103,7 +96,11 @@ async def test_strangers_grab_every_keyboard_but_the_keypad_and_no_power_button(
     assert machine.grabs == 1
 
 
-@rule("field.md 10", "A keyboard that is plugged in later is grabbed too, and forgotten when it is pulled")
+@rule(
+    "field.md 10",
+    "A keyboard that is plugged in later is grabbed too, and forgotten when it is pulled",
+    sheet="keypad-evdev",
+)
 async def test_strangers_plugged_in_later_is_grabbed_and_forgotten_when_pulled(machine: Machine) -> None:
     machine.strangers.start([])
     await asyncio.sleep(0)
@@ -113,7 +110,11 @@ async def test_strangers_plugged_in_later_is_grabbed_and_forgotten_when_pulled(m
     await until(lambda: machine.changes == [("event7",), ()])
 
 
-@rule("field.md 10", "A scanner that types into a node of its own is recognised; its code goes nowhere")
+@rule(
+    "field.md 10",
+    "A scanner that types into a node of its own is recognised; its code goes nowhere",
+    sheet="keypad-evdev",
+)
 async def test_strangers_scanner_that_types_is_told_from_a_person(
     machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:

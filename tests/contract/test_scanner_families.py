@@ -103,7 +103,7 @@ async def test_ssi_long_code_survives_faults_inside(ssi: SsiRig) -> None:
     assert ssi.labels == [label]
 
 
-@rule("devices.md 3", "A sleeping unit is woken by a null byte and 50 ms before the first command")
+@rule("devices.md 3", "A sleeping unit is woken by a null byte and 50 ms before the first command", sheet="scanner-ssi")
 async def test_ssi_sleeping_unit_is_woken_before_the_first_command(tmp_path: Path) -> None:
     rig = SsiRig(tmp_path)
     rig.sim.is_asleep = True
@@ -116,7 +116,9 @@ async def test_ssi_sleeping_unit_is_woken_before_the_first_command(tmp_path: Pat
     rig.unplug()
 
 
-@rule("devices.md 3", "A decoder that does not answer commands is asked three times and still read")
+@rule(
+    "devices.md 3", "A decoder that does not answer commands is asked three times and still read", sheet="scanner-ssi"
+)
 async def test_ssi_mute_decoder_is_still_read(tmp_path: Path) -> None:
     rig = SsiRig(tmp_path)
     rig.sim.mute = True
@@ -180,7 +182,7 @@ async def test_grow_failed_read_is_no_code(grow: GrowRig) -> None:
     assert grow.count("ScanGarbledNoReadCount") == 1
 
 
-@rule("devices.md 3", "What was scanned while nobody had the port open is stale and never read")
+@rule("devices.md 3", "What was scanned while nobody had the port open is stale and never read", sheet="scanner-plain")
 async def test_plain_stale_codes_of_before_the_open_are_not_read(tmp_path: Path) -> None:
     pty = Pty(tmp_path / "scanner")
     pty.plug()

@@ -33,7 +33,7 @@ async def test_scanner_twenty_scans_a_second_for_ten_minutes_are_all_read(
     await _check_rate(family(tmp_path), 600.0, least=0.9)
 
 
-@rule("devices.md 10", "No byte is lost in seeded runs of stalls, short writes and unplugs")
+@rule("devices.md 10", "No byte is lost in seeded runs of stalls, short writes and unplugs", sheet="scanner-plain")
 async def test_serial_link_sixty_seeded_runs_lose_no_byte(tmp_path: Path) -> None:
     assert await wrong_runs(tmp_path, range(60)) == []
 

@@ -4,12 +4,14 @@ import asyncio
 import re
 import threading
 from collections.abc import AsyncIterator
+from io import BytesIO
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from hil.bench.client import BenchClient
+from hil.simulators.camera import draw
 from tests.hil.conftest import RunningBench
 
 pytestmark = [pytest.mark.bench, pytest.mark.broker, pytest.mark.browser]
@@ -124,6 +126,20 @@ async def test_page_starter_plays_a_refused_payment_code(page: Page) -> None:
     await page.click("#story-paycode")
     await expect(page.locator("#spoken")).to_contain_text("付款码", timeout=20_000)
     await expect(page.locator("#story-stop")).to_be_hidden(timeout=20_000)
+
+
+async def test_page_camera_is_chosen_and_reads_a_picture_that_is_put_before_it(page: Page, bench: BenchClient) -> None:
+    picture = page.locator("#scanner-picture")
+    await expect(picture).to_be_hidden()
+    await page.select_option("#scanner-kind", "camera")
+    await expect(picture).to_be_visible(timeout=30_000)
+    await asyncio.to_thread(bench.wait_device, "scanner", is_online=True)
+    await asyncio.to_thread(bench.sign_in)
+    photo = BytesIO()
+    draw("qr", bench.sales()[0]["code"].encode()).save(photo, "PNG")
+    files = [{"name": "bill.png", "mimeType": "image/png", "buffer": photo.getvalue()}]
+    await picture.locator("input").set_input_files(files)  # type: ignore[arg-type] # playwright's FilePayload
+    await expect(page.locator("#spoken")).to_contain_text("可退", timeout=15_000)
 
 
 async def test_page_on_a_phone_needs_no_sideways_scrolling(browser: Browser, running_bench: RunningBench) -> None:

@@ -69,3 +69,24 @@ def test_threats_of_the_model_each_have_a_test() -> None:
     assert len(rows) >= 30
     for row in rows:
         assert "`test_" in row, row
+
+
+def _sheets() -> dict[str, str]:
+    return {path.stem: path.read_text("utf-8") for path in (DOCS / "conformance").glob("*-*.md")}
+
+
+def test_every_rig_has_a_conformance_sheet_and_every_sheet_a_rig() -> None:
+    rigs = "".join(path.read_text("utf-8") for path in (_ROOT / "tests" / "contract").glob("*.py"))
+    assert set(re.findall(r'^ +sheet = "([^"]+)"', rigs, re.MULTILINE)) - {""} == set(_sheets())
+
+
+def test_conformance_sheets_hold_every_rule_of_the_suites_and_no_failure() -> None:
+    files = (*(_ROOT / "tests" / "contract").glob("test_*.py"), *(_ROOT / "drivers" / "contract").glob("*.py"))
+    rules: set[str] = set()
+    for path in files:
+        text = path.read_text("utf-8")
+        rules |= set(re.findall(r"^@rule\((?:.|\n)*?^(?:async )?def (test_\w+)", text, re.MULTILINE))
+    shown = set(re.findall(r"`(test_\w+)`", "".join(_sheets().values())))
+    assert len(rules) >= 80
+    assert shown == rules, "run make docs"
+    assert not [name for name, text in _sheets().items() if "| failed |" in text]
