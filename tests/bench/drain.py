@@ -20,11 +20,16 @@ from hil.rig.pki import Pki, make_pki
 from hil.rig.ports import free_port
 from hil.rig.rig import SPY
 from pos_agent.domain.config import BrokerConfig, Config, TerminalConfig, TrustConfig
+from tests.bench import drain_floor
 from tests.bench.drain_till import Spec
 from tests.bench.measure import Measured
 
 _TERMINAL = "t-bench-01"
 _WINDOW = 16
+#: The second client of the floor; a broker knows a client by its certificate.
+_OTHER = "bench"
+#: ADR 0026.
+_SHARE = 0.5
 #: A sealed request, as counted on the wire.
 _SEALED_BYTES = 1_200
 _ROOT = Path(__file__).resolve().parents[2]
@@ -32,22 +37,31 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 def row(folder: Path, requests: int) -> Measured:
     """Row 5; the floor is measured before and after, in the same broker."""
-    floor, rate = asyncio.run(_measure(folder / "drain", requests))
+    found = asyncio.run(_measure(folder / "drain", requests))
+    ratio = found.rate / found.four
     return Measured(
         number=5,
         what="outbox drain to back-office commits and acks",
-        figure=f"{rate:.0f}/s, n={requests}",
-        floor=f"paho's own thread, QoS 1: {floor:.0f}/s",
-        ratio=rate / floor,
-        budget=">= 0.25x",
-        is_within=rate / floor >= 0.25,
+        figure=f"{found.rate:.0f}/s, n={requests}",
+        floor=f"its 4 messages between two paho clients {found.four:.0f}/s; one, PUBACK only: {found.one:.0f}/s",
+        ratio=ratio,
+        budget=f">= {_SHARE}x",
+        is_within=ratio >= _SHARE,
     )
 
 
-async def _measure(folder: Path, requests: int) -> tuple[float, float]:
+class Rates(msgspec.Struct, frozen=True):
+    """A second: requests drained; requests as bare messages; bare publishes."""
+
+    rate: float
+    four: float
+    one: float
+
+
+async def _measure(folder: Path, requests: int) -> Rates:
     (folder / "logs").mkdir(parents=True)
-    pki = make_pki(folder / "pki", terminal_id=_TERMINAL, worker_names=("bo-1", SPY))
-    acl = f"\nuser {SPY}\ntopic readwrite #\n"
+    pki = make_pki(folder / "pki", terminal_id=_TERMINAL, worker_names=("bo-1", SPY, _OTHER))
+    acl = "".join(f"\nuser {name}\ntopic readwrite #\n" for name in (SPY, _OTHER))
     broker = Broker(folder / "broker", port=free_port(), pki=pki, log_path=folder / "logs" / "broker", extra_acl=acl)
     acquirer = Acquirer(folder, port=free_port())
     office = BackOffice(
@@ -64,13 +78,18 @@ async def _measure(folder: Path, requests: int) -> tuple[float, float]:
     await office.prepare()
     await office.start()
     try:
-        before = await asyncio.to_thread(_publish_rate, broker, pki, requests)
+        before = await asyncio.to_thread(_floors, broker, pki, requests)
         seconds = await asyncio.to_thread(_drain, folder, broker, pki, requests)
-        after = await asyncio.to_thread(_publish_rate, broker, pki, requests)
+        after = await asyncio.to_thread(_floors, broker, pki, requests)
     finally:
         await office.stop()
         await broker.down()
-    return (before + after) / 2, requests / seconds
+    return Rates(requests / seconds, (before[0] + after[0]) / 2, (before[1] + after[1]) / 2)
+
+
+def _floors(broker: Broker, pki: Pki, requests: int) -> tuple[float, float]:
+    four = drain_floor.rate(broker, pki, (SPY, _OTHER), count=min(requests, 2_000), window=_WINDOW, size=_SEALED_BYTES)
+    return four, _publish_rate(broker, pki, requests)
 
 
 def _drain(folder: Path, broker: Broker, pki: Pki, requests: int) -> float:
