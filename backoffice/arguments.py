@@ -209,7 +209,7 @@ def _add_enrolment(
     invite.add_argument("--supervisor", default="", metavar="NO", help="number of the first operator, two digits")
     invite.add_argument("--person", default="", help="who that is; default = TERMINAL_ID/NO")
     invite.add_argument("--name", default="", help="that person's name")
-    invite.add_argument("--url", default="", help="as the till reaches this back office; default = public_url")
+    invite.add_argument("--url", default="", help="as the till reaches this back office; default = server.public_url")
     invite.add_argument("--after-revocation", action="store_true", help="the till is revoked and this replaces it")
     invite.add_argument("--out", type=Path, help="also write the invitation to this new file, for a USB stick")
     make.command(terminal, "waiting", "list tills that wait for acceptance")

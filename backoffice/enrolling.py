@@ -76,6 +76,9 @@ def load_materials(config: Config, *, office_url: str) -> Materials | None:
     for key, value in (("enrolment.ca_key_file", wanted.ca_key_file), ("tls.ca_file", config.tls.ca_file)):
         if not value:
             raise ConfigValueError("is needed for enrolment", key=key, origin="configuration")
+    if not office_url.startswith("https://"):
+        hint = "tills reach the proxy by it; or give tls.cert_file"
+        raise ConfigValueError("must be https", key="server.public_url", origin="configuration", hint=hint)
     signing = config.signing
     key_file = Path(signing.key_file)
     return Materials(

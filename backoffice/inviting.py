@@ -9,7 +9,6 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -67,9 +66,8 @@ def _need(*values: tuple[str, str]) -> None:
 
 def invite(arguments: argparse.Namespace, config: Config) -> Said:
     """Make an invitation and print it once: only its hash is kept."""
-    url = clean_url(arguments.url or config.server.public_url or f"https://{config.server.host}:{config.server.port}")
-    if (urlsplit(url).port or 443) == 0:
-        raise ConfigValueError("give --url: the port is not fixed", key="server.port", origin="configuration")
+    _need(("server.public_url", arguments.url or config.server.public_url))
+    url = clean_url(arguments.url or config.server.public_url)
     _need(("tls.ca_file", config.tls.ca_file), ("enrolment.ca_cert_file", config.enrolment.ca_cert_file))
     supervisor = _supervisor(arguments)
     with closing(Database(config.database.url, pool=1)) as database, database.writing() as session:

@@ -15,7 +15,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from backoffice import invitations, renewals
 from backoffice.authority import CsrError, load_authority, make_authority, read_csr, write_new
-from backoffice.enrolling import Enrolling, Materials
+from backoffice.config import Config, EnrolmentConfig, TlsConfig
+from backoffice.enrolling import Enrolling, Materials, load_materials
 from backoffice.review import DecisionError, StaleError
 from backoffice.signing import Signer
 from backoffice.store.enrolment_tables import CertificateRow, InvitationRow
@@ -24,6 +25,7 @@ from backoffice.web.app import make_app
 from backoffice.web.auth import hash_pin
 from backoffice.web.gate import Desk
 from pos_agent.domain.pins import WeakPinError
+from pos_agent.errors import ConfigValueError
 from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.enrolment import (
     ENROL_TYPE,
@@ -395,6 +397,16 @@ async def test_till_is_accepted_by_a_manager_and_a_form_of_ours_only(ground: Gro
                 statuses.append(answer.status_code)
     assert statuses == [403, 403, 403, 303]
     assert len(ground.world.rows(CertificateRow)) == 1
+
+
+def test_enrolment_without_https_is_refused_at_the_start(tmp_path: Path) -> None:
+    config = Config(
+        enrolment=EnrolmentConfig(ca_cert_file=str(tmp_path / "ca.pem"), ca_key_file=str(tmp_path / "ca.key")),
+        tls=TlsConfig(ca_file=str(tmp_path / "office-ca.pem")),
+    )
+    with pytest.raises(ConfigValueError, match="public_url"):
+        load_materials(config, office_url="http://127.0.0.1:8080")
+    assert load_materials(Config(), office_url="http://127.0.0.1:8080") is None
 
 
 def test_supervisor_with_a_pin_that_everybody_knows_is_refused() -> None:
