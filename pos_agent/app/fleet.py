@@ -3,6 +3,7 @@
 Imported only where fleet keys are pinned.
 """
 
+import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Mapping
@@ -107,7 +108,9 @@ def _load_or_begin(folder: Path) -> Book:
     try:
         book = load_book(folder)
     except BookDamagedError as error:
-        log.critical("configuration record damaged: %s; kept as %s", error, set_aside(folder))
+        log.critical("configuration record damaged: %s", error)
+        with contextlib.suppress(OSError):  # a disk that refuses has its own state; the till starts all the same
+            log.critical("configuration record kept as %s", set_aside(folder))
         book = None
     except OSError as error:
         log.critical("configuration record unreadable: %s", error)

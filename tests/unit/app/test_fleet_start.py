@@ -144,6 +144,19 @@ def test_damaged_record_is_set_aside_and_the_till_runs_on_its_own_file(local: Lo
     assert (tmp_path / f"{FILE_NAME}.damaged-1").read_bytes() == b"rot"
 
 
+def test_damaged_record_on_a_disk_that_refuses_keeps_no_till_from_starting(
+    local: LoadedConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / FILE_NAME).write_bytes(b"rot")
+
+    def refuse(*_: object) -> Path:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(fleet_module, "set_aside", refuse)
+    start = begun(local)
+    assert (start.loaded.config, start.safe_code) == (local.config, "")
+
+
 def test_start_in_a_trial_that_cannot_be_counted_runs_the_confirmed_configuration(
     local: LoadedConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
