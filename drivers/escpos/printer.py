@@ -116,9 +116,9 @@ class EscposPrinter:
         """Notice that another printer hangs on the cable: what the first one could prove says nothing about it."""
         identity = self._link.identity
         is_own = self._keeper.is_accepted(identity)
-        if is_own:
+        if is_own and identity:  # a link that cannot tell says nothing about the printer that is remembered
             await self._keeper.accept(identity)
-        else:
+        elif not is_own:
             _LOG.warning("another printer, lowest tier until somebody says that it is ours now=%s", identity)
             self._counters["PrinterSwapCount"] += 1
         self._take_for(is_own=is_own)

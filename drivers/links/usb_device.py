@@ -7,6 +7,7 @@ timed out after some progress as a short count, without an exception.
 
 import errno
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -77,34 +78,23 @@ class UsbDevice:
     @property
     def identity(self) -> str:
         """Return the key of `drivers.links.usb_identity`."""
-        import usb.core  # noqa: PLC0415 - see open_usb_device
-        import usb.util  # noqa: PLC0415
+        import usb.util  # noqa: PLC0415 - see open_usb_device
 
         device = self._device
-        try:
-            serial = usb.util.get_string(device, device.iSerialNumber) or ""
-        except (usb.core.USBError, ValueError):
-            serial = ""
         return identity_key(
             vendor_id=device.idVendor,
             product_id=device.idProduct,
             bcd_device=device.bcdDevice,
-            serial=serial,
-            device_id=self._device_id(),
+            serial=_told(lambda: usb.util.get_string(device, device.iSerialNumber) or ""),
+            device_id=_told(self._device_id),
             socket=".".join(str(number) for number in device.port_numbers or ()),
         )
 
     def _device_id(self) -> str:
-        """Return the IEEE 1284 device id, "" if this printer does not tell it; the asking prints nothing."""
-        import usb.core  # noqa: PLC0415
-
+        """Return the IEEE 1284 device id; the asking prints nothing."""
         index = self._number << 8
-        try:
-            answer = bytes(self._device.ctrl_transfer(*GET_DEVICE_ID, 0, index, _DEVICE_ID_BYTES, CONTROL_TIMEOUT_MS))
-        except usb.core.USBError as error:
-            _LOG.debug("printer has no device id errno=%s", error.errno)
-            return ""
-        return text_of_device_id(answer)
+        answer = self._device.ctrl_transfer(*GET_DEVICE_ID, 0, index, _DEVICE_ID_BYTES, CONTROL_TIMEOUT_MS)
+        return text_of_device_id(bytes(answer))
 
     def write(self, data: bytes) -> int:
         """Send one transfer; return how many bytes the printer took, 0 when it takes none now (NAK until time-out).
@@ -190,6 +180,21 @@ class UsbDevice:
             self._device.clear_halt(endpoint)
         except usb.core.USBError as second:
             raise OfflineError(_DEVICE, f"errno={second.errno}") from second
+
+
+def _told(ask: Callable[[], str]) -> str:
+    """Return what the printer says of itself, "" if it does not.
+
+    Asked twice: one transfer lost on a bad cable must not make another printer of it.
+    """
+    import usb.core  # noqa: PLC0415 - see open_usb_device
+
+    for _ in range(2):
+        try:
+            return ask()
+        except (usb.core.USBError, ValueError) as error:  # ValueError: it has no language for its texts
+            _LOG.debug("printer does not say cause=%s", error)
+    return ""
 
 
 def text_of_device_id(answer: bytes) -> str:

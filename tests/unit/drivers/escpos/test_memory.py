@@ -135,6 +135,7 @@ async def test_link_that_cannot_tell_printers_apart_never_tells_of_a_swap(swappe
     await unknown.start()
     assert unknown.printer.status.notice == ""
     await unknown.printer.close()
+    assert load(unknown.path).accepted == OWN, "and forgets none"
 
 
 # -- wear ------------------------------------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
 """The blocking USB device against unmodified pyusb on a backend in memory."""
 
 import errno
+from typing import Any
 
 import pytest
 
 from drivers.links.usb_device import UsbAddress, UsbDevice, open_usb_device, parse_usb_address
 from pos_agent.errors import ClaimedError, ConfigValueError, FailureError, NoHardwareError, OfflineError
-from tests.unit.drivers.links_usb.fake_backend import PRODUCT_ID, VENDOR_ID, FakeBackend
+from tests.unit.drivers.links_usb.fake_backend import PRODUCT_ID, VENDOR_ID, FakeBackend, usb_error
 
 ADDRESS = UsbAddress(VENDOR_ID, PRODUCT_ID)
 
@@ -131,3 +132,23 @@ def test_port_status_of_vanished_printer_raises_offline(backend: FakeBackend) ->
     backend.is_present = False
     with pytest.raises(OfflineError):
         device.port_status()
+
+
+def test_identity_survives_one_lost_transfer_and_a_printer_that_says_nothing(
+    backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = opened(backend)
+    whole = device.identity
+    assert whole == "04b8:0e28:0100:SN42::1"
+    answer, lost = backend.ctrl_transfer, [errno.ETIMEDOUT]
+
+    def flaky(*args: Any, **kwargs: Any) -> Any:
+        if lost:
+            raise usb_error(lost.pop())
+        return answer(*args, **kwargs)
+
+    monkeypatch.setattr(backend, "ctrl_transfer", flaky)
+    assert device.identity == whole
+    lost.extend([errno.EIO] * 99)
+    assert device.identity == "04b8:0e28:0100:::1"
+    device.close()
