@@ -19,6 +19,8 @@ import httpx
 import pytest
 
 from backoffice import cli
+from pos_agent.enrolment.steps import Enrolment, Places
+from pos_agent.errors import EnrolmentError
 from pos_agent.protocol.enrolment import Invitation
 from tests.bench.till import BenchTill
 from tests.fixtures_broker import Broker, Pki, find_mosquitto, free_port
@@ -202,6 +204,17 @@ def waiting_here(office: Office) -> list[dict[str, str]]:
     """Return this test's till if it waits for a person."""
     found = office.tool("terminal", "waiting")["enrolments"]
     return [one for one in found if one["terminal_id"] == office.terminal]
+
+
+def asked(box: Box, invitation: Invitation) -> str:
+    """Bring an invitation over real TLS, in this process; return the code of the refusal, empty if it waits."""
+    enrolment = Enrolment(Places(box.folder / "data"), invitation, version="1")
+    try:
+        enrolment.begin()
+        enrolment.await_document(wait_s=0, tell=lambda _word: None)
+    except EnrolmentError as error:
+        return "" if error.retryable else error.code
+    raise AssertionError("enrolled without a person")
 
 
 def enrolled(office: Office, box: Box, *, text: str = "") -> str:

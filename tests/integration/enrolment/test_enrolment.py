@@ -13,7 +13,7 @@ import pytest
 from pos_agent.control.server import read_status
 from pos_agent.protocol.enrolment import Invitation
 from tests.bench.till import BenchTill
-from tests.integration.enrolment.conftest import PIN, Box, Office, enrolled, hardware, until, waiting_here
+from tests.integration.enrolment.conftest import PIN, Box, Office, asked, enrolled, hardware, until, waiting_here
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -94,20 +94,18 @@ def test_five_wrong_codes_end_an_invitation(office: Office, box: Box) -> None:
     right = office.invite()
     wrong = Invitation(url=right.url, ca_fingerprint=right.ca_fingerprint, terminal_id=right.terminal_id, code="A" * 16)
     for _ in range(5):
-        status, out, _ = box.run("enrol", "--again", text=wrong.text + "\n")
-        assert (status, json.loads(out)["code"]) == (1, "E-ENROL1")
-    status, out, _ = box.run("enrol", "--again", text=right.text + "\n")
-    assert (status, json.loads(out)["code"]) == (1, "E-ENROL1")
+        assert asked(box, wrong) == "E-ENROL1"
+    assert asked(box, right) == "E-ENROL1"
     assert waiting_here(office) == []
 
 
 def test_code_that_was_used_is_refused_to_another_machine_and_alarmed(office: Office, box: Box, tmp_path: Path) -> None:
     invitation = office.invite()
-    enrolled(office, box, text=invitation.text + "\n")
+    assert asked(box, invitation) == ""
     thief = Box(tmp_path / "thief")
     (thief.folder / "data").mkdir(parents=True)
-    status, out, _ = thief.run("enrol", text=invitation.text + "\n")
-    assert (status, json.loads(out)["code"]) == (1, "E-ENROL1")
+    assert asked(thief, invitation) == "E-ENROL1"
+    assert asked(box, invitation) == "", "the till itself goes on waiting"
     assert not (thief.pki / "terminal.pem").exists()
     assert b"enrolment_code_replayed" in b"".join(p.read_bytes() for p in office.folder.glob("backoffice.db*"))
 
@@ -164,3 +162,19 @@ def test_invitation_is_read_by_the_scanner_of_the_till(office: Office, box: Box)
         os.close(slave)
     assert process.returncode == 0, err
     assert "6901234567892" not in err
+
+
+@pytest.mark.parametrize("way", ["by hand", "by file"])
+def test_invitation_comes_by_hand_or_by_file(office: Office, box: Box, way: str) -> None:
+    out = box.folder / "invitation"
+    invitation = office.invite(*(["--out", str(out)] if way == "by file" else []))
+    if way == "by file":
+        assert out.stat().st_mode & 0o777 == 0o600
+        process = box.spawn("enrol", "--file", str(out))
+    else:
+        typed = "-".join(invitation.code[start : start + 4] for start in range(0, 16, 4)).lower()
+        where = (office.url, "--terminal", office.terminal, "--ca-fingerprint", invitation.ca_fingerprint.upper())
+        process = box.spawn("enrol", *where, text=typed + "\n")
+    assert until(lambda: waiting_here(office), "the till waits")
+    process.kill()
+    process.communicate()
