@@ -95,7 +95,7 @@ async def post_camera(request: Request) -> Response:
     seq = rig.changes.screen_seq
     try:
         if rig.daemon.is_powered:
-            await asyncio.to_thread(rig.devices.scanner.show_picture, data)
+            rig.devices.scanner.show_picture(data)
     except NoPictureError as error:
         raise ApiError(422, "no_picture", str(error), "send the bytes of a PNG or JPEG file") from error
     return JSONResponse({"screen_seq": seq})

@@ -7,6 +7,7 @@ from PIL import Image
 from hil.rig.changes import Changes
 from hil.rig.faults import Faults
 from hil.rig.operator import Operator
+from hil.rig.scanners import NoPictureError
 from hil.simulators.printer.slip import PrintedCode, Slip
 from pos_agent.protocol.control import DeviceStatus, OutboxCounts, Status
 
@@ -29,6 +30,7 @@ class FakeDevice:
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.slips: list[Slip] = []
+        self.kind = "plain"
 
     async def press(self, keys: list[str], hold_ms: float = 0, gap_ms: float = 0) -> None:
         self.calls.append(("press", keys, hold_ms, gap_ms))
@@ -41,6 +43,11 @@ class FakeDevice:
 
     async def burst(self, text: str) -> None:
         self.calls.append(("burst", text))
+
+    def show_picture(self, data: bytes) -> None:
+        if not data:
+            raise NoPictureError("empty")
+        self.calls.append(("show_picture", data))
 
     def stick(self, name: str) -> None:
         self.calls.append(("stick", name))
@@ -166,6 +173,9 @@ class FakeRig:
             )
         )
         self.changes.add("slip", device="printer")
+
+    async def choose_scanner(self, kind: str) -> None:
+        self.devices.scanner.kind = kind
 
     async def power_cut(self) -> None:
         self.daemon.is_powered = False

@@ -169,3 +169,22 @@ async def test_info_names_operators_and_back_office(http: httpx.AsyncClient, rig
 async def test_state_follows_the_status(http: httpx.AsyncClient, rig: FakeRig) -> None:
     rig.daemon.next_status = make_status("CONFIRM")
     assert (await http.get("/state")).json()["workflow_state"] == "CONFIRM"
+
+
+async def test_scanner_is_chosen_and_shown_in_the_state(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/state")).json()["scanner"] == "plain"
+    assert (await http.post("/scanner", json={"kind": "ssi"})).json() == {"kind": "ssi"}
+    assert (await http.get("/state")).json()["scanner"] == "ssi"
+    assert (await http.post("/scanner", json={"kind": "laser"})).status_code == 422
+
+
+async def test_picture_goes_before_a_camera_and_nothing_else(http: httpx.AsyncClient, rig: FakeRig) -> None:
+    refused = await http.post("/camera", content=b"jpeg")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "no_camera")
+    await http.post("/scanner", json={"kind": "camera"})
+    assert (await http.post("/camera", content=b"jpeg")).json() == {"screen_seq": rig.changes.screen_seq}
+    assert (await http.post("/camera", content=b"")).json()["error"]["code"] == "no_picture"
+    assert rig.devices.scanner.calls == [("show_picture", b"jpeg")]
+    rig.daemon.is_powered = False
+    await http.post("/camera", content=b"dark")
+    assert len(rig.devices.scanner.calls) == 1, "a till without power sees nothing"
