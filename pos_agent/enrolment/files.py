@@ -79,14 +79,11 @@ def finish(cert_file: Path, key_file: Path) -> bool:
         OSError: The disk refuses.
     """
     if not _beside(cert_file).exists():
-        with contextlib.suppress(OSError):
-            _beside(key_file).unlink(missing_ok=True)  # never got its certificate
-        return False
-    if _beside(key_file).exists():
-        _beside(key_file).replace(key_file)
-        sync_folder(key_file.parent)
-    _beside(cert_file).replace(cert_file)
-    sync_folder(cert_file.parent)
+        return False  # a key without its certificate is left alone: somebody may be about to write it
+    for path in (key_file, cert_file):
+        with contextlib.suppress(FileNotFoundError):  # done before the cut, or by another process just now
+            _beside(path).replace(path)
+        sync_folder(path.parent)
     return True
 
 

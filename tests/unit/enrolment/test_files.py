@@ -49,8 +49,17 @@ def test_install_cut_at_any_rename_leaves_one_pair_after_finish(
     files.finish(cert_file, key_file)
     expected = b"old" if steps < 2 else b"new"
     assert (cert_file.read_bytes(), key_file.read_bytes()) == (expected, expected)
-    assert not [path for path in cert_file.parent.iterdir() if path.suffix == ".new"]
+    assert not cert_file.with_name("terminal.pem.new").exists()
     assert not files.finish(cert_file, key_file)
+
+
+def test_finish_beside_an_install_that_is_under_way_takes_nothing_from_it(pair: tuple[Path, Path]) -> None:
+    cert_file, key_file = pair
+    files.write_file(key_file.with_name("terminal.key.new"), b"new")
+    assert not files.finish(cert_file, key_file)
+    files.write_file(cert_file.with_name("terminal.pem.new"), b"new")
+    assert files.finish(cert_file, key_file)
+    assert (cert_file.read_bytes(), key_file.read_bytes()) == (b"new", b"new")
 
 
 def test_write_file_is_private_whole_and_leaves_nothing_beside(tmp_path: Path) -> None:
