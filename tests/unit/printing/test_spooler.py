@@ -306,3 +306,26 @@ async def test_till_without_a_printer_reports_it_and_expires_the_job() -> None:
         room.add("second")
         await room.until(lambda: len(room.ended()) == 1)
     assert room.ended() == [(1, PrintOutcome.EXPIRED)]
+
+
+async def test_d17_only_a_slip_on_its_way_to_the_printer_counts_as_printing() -> None:
+    """A new configuration waits for a slip in the printer; one that waits for paper may wait on behind the restart."""
+    room = Room()
+    room.printer.ready.clear()
+    seen: list[bool] = []
+    send = room.printer.print_job
+
+    async def watched(data: bytes, *, on_paused: Callable[[str], None]) -> PrintReport:
+        seen.append(room.spooler.is_printing)
+        return await send(data, on_paused=on_paused)
+
+    room.printer.print_job = watched  # type: ignore[method-assign]
+    room.printer.results.append(OfflineError("printer", "gone"))
+    room.add("slip")
+    async with room.running():
+        await room.until(lambda: bool(room.paused()))
+        assert not room.spooler.is_printing
+        room.printer.ready.set()
+        await room.until(lambda: bool(room.ended()))
+        assert not room.spooler.is_printing
+    assert seen == [True, True]
