@@ -1,6 +1,8 @@
 """Signed configuration, whole: keys and bundles made by the shipped commands, a real broker, a real till."""
 
 import asyncio
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from backoffice import cli
 from pos_agent.app.threads import in_own_thread
 from pos_agent.protocol.codec import decode_desired, encode
 from pos_agent.protocol.desired import CONFIG_TYPE
@@ -26,12 +29,12 @@ from tests.fakes.broker_office import OFFICE_KID
 from tests.fakes.fleet import report
 from tests.integration.backoffice.conftest import ROOT, TERMINAL_ID, Desk
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(300)]
 PASSPHRASE = "correct horse battery"
 TILL = "t-bench-01"
 
 
-async def eventually(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+async def eventually(condition: Callable[[], bool], what: str, timeout_s: float = 90.0) -> None:
     """Return once a condition of other processes holds; each look is a command, so there is a pause between them."""
     try:
         async with asyncio.timeout(timeout_s):
@@ -47,32 +50,41 @@ class Signers:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir()
-        self.pins = {kid: self._run("fleet-key", "new", f"{kid}.key", "--kid", kid)["public_key"] for kid in ("a", "b")}
+        self.pins = {
+            kid: self._run("fleet-key", "new", self._file(f"{kid}.key"), "--kid", kid)["public_key"]
+            for kid in ("a", "b")
+        }
 
     def _run(self, *arguments: str) -> dict[str, Any]:
-        """Run a command without network, configuration or database; the passphrase comes by a descriptor."""
+        """Run a command that knows no configuration; the passphrase comes by a descriptor."""
         reading, writing = os.pipe()
         os.write(writing, f"{PASSPHRASE}\n".encode())
         os.close(writing)
-        secret = ["--passphrase-fd", str(reading)] if "show" not in arguments else []
-        done = subprocess.run(
-            [sys.executable, "-m", "backoffice", *arguments, *secret, "--json"],
-            cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
-            pass_fds=(reading,),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        os.close(reading)
-        assert done.returncode == 0, done.stderr
-        return dict(json.loads(done.stdout))
+        said = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(said):
+                assert cli.main([*arguments, "--passphrase-fd", str(reading), "--json"]) == 0
+        finally:
+            os.close(reading)
+        return dict(json.loads(said.getvalue()))
+
+    def _file(self, name: str) -> str:
+        return str(self.folder / name)
 
     def sign(self, plan: Path, change: str, rollout: str, *, needs_two: bool = False) -> Path:
         (self.folder / f"{rollout}.toml").write_text(change)
         once = self.folder / f"{rollout}-once.json"
         made = self._run(
-            *("config", "sign", str(plan), f"{rollout}.toml", "--key", "a.key", "--rollout", rollout),
+            *(
+                "config",
+                "sign",
+                str(plan),
+                self._file(f"{rollout}.toml"),
+                "--key",
+                self._file("a.key"),
+                "--rollout",
+                rollout,
+            ),
             *("--pin", f"b={self.pins['b']}", "--out", str(once), "--yes", "--confirm-within-s", "15"),
         )
         assert bool(made["missing"]) is needs_two
@@ -80,7 +92,7 @@ class Signers:
             return once
         twice = self.folder / f"{rollout}.json"
         self._run(
-            *("config", "countersign", str(once), "--key", "b.key", "--pin", f"a={self.pins['a']}"),
+            *("config", "countersign", str(once), "--key", self._file("b.key"), "--pin", f"a={self.pins['a']}"),
             *("--out", str(twice), "--yes"),
         )
         return twice
@@ -112,7 +124,7 @@ def _states(office: Desk, rollout: str) -> dict[str, str]:
 def _plan(office: Desk, name: str, *terminals: str) -> Path:
     path = office.folder / name
     named = [word for each in terminals for word in ("--terminal", each)]
-    office.tool("config", "plan", *named, "--out", str(path))
+    office.prepare("config", "plan", *named, "--out", str(path))
     return path
 
 
@@ -127,7 +139,7 @@ def _write_till(folder: Path, office: Desk, signers: Signers) -> BenchTill:
     keys = "\n".join(f'"{kid}" = "{key}"' for kid, key in signers.pins.items())
     config.write_text(f"{text}\n[fleet.keys]\n{keys}\n", "utf-8")
     public = PrivateKey.from_pem((folder / "device.pem").read_bytes()).public_key()
-    office.tool(
+    office.prepare(
         *("terminal", "add", "--id", TILL, "--merchant", "M1", "--device-kid", "k1"),
         *("--device-key", b64encode(public.raw).decode()),
     )
@@ -154,11 +166,11 @@ async def test_real_till_takes_a_signed_configuration_and_its_undo(office: Desk,
             await eventually(lambda: till()["running"] == 0, "a first report")
             change = "[policy]\noperator_limit_minor = 30000\n[printing]\ncopies_customer = 2\n"
             bundle = signers.sign(_plan(office, "p1.json", TILL), change, "limits", needs_two=True)
-            office.tool("config", "push", str(bundle))
-            office.tool("config", "release", "limits", "--wave", "100%")
+            office.prepare("config", "push", str(bundle))
+            office.prepare("config", "release", "limits", "--wave", "100%")
             await eventually(lambda: _states(office, "limits") == {TILL: "confirmed"}, "a confirmed configuration")
             assert till()["running"] == 1
-            office.tool("config", "undo", "limits")
+            office.prepare("config", "undo", "limits")
             await eventually(lambda: (till()["running"], till()["state"]) == (2, "confirmed"), "the undo confirmed")
             assert _states(office, "limits") == {TILL: "confirmed"}
             shown = _show_config(Path(folder) / "terminal.toml")
@@ -175,8 +187,8 @@ def _show_config(path: Path) -> str:
 async def test_configuration_survives_a_broker_that_forgot_everything(office: Desk, signers: Signers) -> None:
     """The broker's copy is a cache: what the till has not answered is published again, signed as before."""
     bundle = signers.sign(_plan(office, "p.json", TERMINAL_ID), "[printing]\ncopies_customer = 2\n", "r1")
-    office.tool("config", "push", str(bundle))
-    office.tool("config", "release", "r1", "--wave", "100%")
+    office.prepare("config", "push", str(bundle))
+    office.prepare("config", "release", "r1", "--wave", "100%")
     await eventually(lambda: _states(office, "r1") == {TERMINAL_ID: "sent"}, "published")
     office.broker.stop()
     for each in (office.broker.folder / "data").iterdir():
@@ -200,9 +212,9 @@ async def test_configuration_survives_a_broker_that_forgot_everything(office: De
     assert "r1 is here already" in why
 
 
-async def test_worker_of_the_refund_side_can_publish_no_configuration(office: Desk) -> None:
+async def test_worker_of_the_refund_side_can_publish_no_configuration(desk: Desk) -> None:
     """Its certificate may not (ACL), and its key signs another type (D16): two locks on one door."""
-    bo_2 = Client(office.broker.settings("bo-2"), "pos/v1/backend/state")
+    bo_2 = Client(desk.broker.settings("bo-2"), "pos/v1/backend/state")
     async with running(bo_2):
         result = await bo_2.connection.publish(terminal_topic(TERMINAL_ID, Leaf.CFG_DESIRED), b"{}", is_retained=True)
     assert result.is_refused

@@ -16,7 +16,7 @@ from tests.integration.backoffice.test_runbooks import blocks, desk, run
 
 __all__ = ["desk"]
 ROOT = Path(__file__).resolve().parents[3]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
