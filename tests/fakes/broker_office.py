@@ -42,6 +42,7 @@ class Office:
     Attributes:
         refusals: refund_request_id → status to answer instead of storing.
         is_mute: Take messages, answer nothing.
+        unanswered: What came while it was mute.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Office:
         self.epoch = 1
         self.highest_seq = 0
         self.is_mute = False
+        self.unanswered: list[UpMessage] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.connection.attach(
             Session(
@@ -121,7 +123,9 @@ class Office:
         found = codec.decode_up(payload)
         if isinstance(found, PresenceMessage):
             self.presences.append(found)
-        elif not self.is_mute:
+        elif self.is_mute:
+            self.unanswered.append(found)
+        else:
             self._answer(found)
 
     def _answer(self, found: UpMessage) -> None:

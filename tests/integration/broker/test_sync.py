@@ -135,6 +135,19 @@ async def test_ack_that_never_comes_makes_the_same_id_go_again(pair: Pair, monke
         assert set(office.deliveries) == {request.refund_request_id}
 
 
+async def test_back_office_that_stores_nothing_gets_four_windows_and_no_more(pair: Pair) -> None:
+    async with pair.both() as (till, office):
+        office.is_mute = True
+        made = [make_request(number) for number in range(1, 101)]
+        await asyncio.gather(*(till.journal.commit_refund(request, []) for request in made))
+        await until(lambda: len(office.unanswered) == 4 * till.connection.window)
+        office.is_mute = False
+        till.service.look_up.look_up("q-1", REFERENCE, "01")
+        await until(lambda: bool(till.of(LookUpAnswered)))
+        assert (len(office.unanswered), office.deliveries) == (64, []), "what waits for its ack makes no room"
+        assert not till.of(RequestStored)
+
+
 async def test_nobody_listens_is_noticed_by_puback(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uplink, "PROBE_S", 0.05)
     monkeypatch.setattr(uplink, "NOBODY_S", 0.05)
