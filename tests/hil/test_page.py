@@ -133,8 +133,8 @@ async def test_page_camera_is_chosen_and_reads_a_picture_that_is_put_before_it(p
     await expect(picture).to_be_hidden()
     await page.select_option("#scanner-kind", "camera")
     await expect(picture).to_be_visible(timeout=30_000)
-    await asyncio.to_thread(bench.wait_device, "scanner", is_online=True)
-    await asyncio.to_thread(bench.sign_in)
+    bench.wait_device("scanner", is_online=True)
+    bench.sign_in()
     photo = BytesIO()
     draw("qr", bench.sales()[0]["code"].encode()).save(photo, "PNG")
     files = [{"name": "bill.png", "mimeType": "image/png", "buffer": photo.getvalue()}]
