@@ -74,13 +74,13 @@ def run(folder: Path, script: str, **variables: str) -> subprocess.CompletedProc
         env=environment,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
     )
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", PAGES)
 def test_runbook_commands_work(desk: Path, name: str) -> None:
     script = "\n".join(blocks((RUNBOOKS / name).read_text("utf-8")))
@@ -104,7 +104,7 @@ def _postgresql_blocks() -> tuple[str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_postgresql_drill_works_and_by_hand_too(tmp_path: Path, postgresql: str) -> None:
     empty(postgresql)
     folder = postgresql.partition("host=")[2]
