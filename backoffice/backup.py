@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from backoffice.config import Config
+from pos_agent.files import sync_folder
 
 
 class BackupError(ValueError):
@@ -92,7 +93,7 @@ def durable(part: Path, target: Path, *, epoch: int, refunds: int) -> Copy:
         os.fsync(file.fileno())
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     part.rename(target)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
     return Copy(file=str(target), size_bytes=target.stat().st_size, sha256=digest, epoch=epoch, refunds=refunds)
 
 
@@ -162,7 +163,7 @@ def put_back(copy: Path, database: Path) -> Iterator[Path]:
         fresh.chmod(0o600)
         _move_with_wal(database, kept)
         fresh.rename(database)
-        _sync_folder(database.parent)
+        sync_folder(database.parent)
         try:
             yield kept
         except BaseException:
@@ -185,11 +186,3 @@ def _move_with_wal(source: Path, target: Path) -> None:
         part = source.with_name(source.name + suffix)
         if part.exists():
             part.rename(target.with_name(target.name + suffix))
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

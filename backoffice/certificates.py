@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Session
 from backoffice.authority import Authority, Revoked
 from backoffice.config import EnrolmentConfig
 from backoffice.store.enrolment_tables import CertificateRow
+from pos_agent.files import replace_file
 
 _log = logging.getLogger(__name__)
 #: A broker that cannot be told in this time is told again with the next list.
@@ -108,14 +108,8 @@ def publish_list(data: bytes, config: EnrolmentConfig) -> None:
         OSError: It cannot be written, or the command cannot be started.
         subprocess.SubprocessError: The command failed or took too long; the list is there all the same.
     """
-    path = Path(config.crl_file)
-    beside = path.with_name(path.name + ".new")
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.chmod(0o644)  # nothing in it is secret, and the broker runs as somebody else
-    beside.replace(path)
+    # Nothing in it is secret, and the broker runs as somebody else.
+    replace_file(Path(config.crl_file), data, mode=0o644)
     if config.reload_command:
         subprocess.run(config.reload_command, check=True, timeout=_RELOAD_S, stdout=subprocess.DEVNULL)
-    _log.info("revocation list written to %s", path)
+    _log.info("revocation list written to %s", config.crl_file)

@@ -5,7 +5,6 @@ One small file, replaced in one step and written rarely (`Keeper`): losing its l
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ import msgspec
 
 from drivers.escpos.wear import Wear
 from drivers.links.opener import Opener
+from pos_agent.files import replace_file
 
 _LOG = logging.getLogger(__name__)
 NAME: Final = "printer.json"
@@ -64,39 +64,6 @@ def save(path: Path, memory: Memory) -> None:
         OSError: The disk is full or read-only.
     """
     replace_file(path, msgspec.json.encode(memory), is_durable=False)
-
-
-def replace_file(path: Path, data: bytes, *, is_durable: bool) -> None:
-    """Replace a file in one step, for the owner of its folder: root commissions what the daemon's user reads.
-
-    Args:
-        path: In the data folder.
-        data: Its new content.
-        is_durable: Whether it must survive a power cut from now on.
-    Raises:
-        OSError: The disk is full or read-only.
-    """
-    new = path.with_name(f".{path.name}.new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-        file.write(data)
-        if os.geteuid() == 0:
-            folder = path.parent.stat()
-            os.fchown(descriptor, folder.st_uid, folder.st_gid)
-        if is_durable:
-            file.flush()
-            os.fsync(descriptor)
-    os.replace(new, path)  # noqa: PTH105 - atomic by its own name
-    if is_durable:
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class Keeper:

@@ -28,6 +28,7 @@ from pos_agent.app.clock import SystemClock
 from pos_agent.app.commissioning import Commissioned, NothingFoundError, refuse_held, refuse_if_held
 from pos_agent.domain.config import Config, PrinterConfig
 from pos_agent.errors import ClaimedError, ConfigValueError
+from pos_agent.files import replace_file
 from pos_agent.i18n.commissioning import COMMISSIONING, both
 from pos_agent.settings import DataFinder, load_config
 
@@ -45,11 +46,11 @@ def commission_printer(options: argparse.Namespace) -> Commissioned:
     folder = Path(config.terminal.data_dir)
     overlay = asyncio.run(_find_out(config, printer, data, Person(), compare=options.compare))
     path = folder / overlay_module.NAME
-    memory.replace_file(path, overlay_text(overlay).encode(), is_durable=True)
+    replace_file(path, overlay_text(overlay).encode())
     kept = msgspec.structs.replace(
         memory.load(folder / memory.NAME), accepted=overlay.identity, accepted_for=overlay.base
     )
-    memory.replace_file(folder / memory.NAME, msgspec.json.encode(kept), is_durable=True)
+    replace_file(folder / memory.NAME, msgspec.json.encode(kept))
     tier = overlay.facts.tier or "sent"
     return Commissioned(
         toml=section(printer),

@@ -1,10 +1,11 @@
 """Counts abnormal ends, so that a till that crashes again and again stops at the SAFE state (D17, D18)."""
 
 import contextlib
-import os
 from pathlib import Path
 
 import msgspec
+
+from pos_agent.files import replace_file
 
 MAX_ABNORMAL_ENDS = 3
 WINDOW_S = 600.0
@@ -52,6 +53,4 @@ class CrashCounter:
     def _write(self, starts: _Starts) -> None:
         # A full disk is a state of its own; it must not keep the menu from starting.
         with contextlib.suppress(OSError):
-            temporary = self._path.with_suffix(".new")
-            temporary.write_bytes(msgspec.json.encode(starts))
-            os.replace(temporary, self._path)  # noqa: PTH105 - the atomic one
+            replace_file(self._path, msgspec.json.encode(starts), is_durable=False)

@@ -5,30 +5,11 @@ certificate's name beside is the point of no return, and `finish` goes on from t
 """
 
 import contextlib
-import os
 from pathlib import Path
 
+from pos_agent.files import give_to_owner_of, replace_file, sync_folder
+
 _NEW = ".new"
-
-
-def write_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Replace a file; after a power cut it is the old one or the new one.
-
-    It gets the owner of its folder: a technician who is root writes for the daemon's user.
-
-    Raises:
-        OSError: The disk refuses.
-    """
-    beside = path.with_name(f".{path.name}.part")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fchmod(descriptor, mode)
-        _give(descriptor, path.parent)
-        os.fsync(descriptor)
-    beside.replace(path)
-    sync_folder(path.parent)
 
 
 def make_folder(path: Path) -> None:
@@ -39,26 +20,7 @@ def make_folder(path: Path) -> None:
     """
     if not path.is_dir():
         path.mkdir(mode=0o700, parents=True)
-        _give(path, path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames and new names in a folder durable.
-
-    Raises:
-        OSError: The disk refuses.
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _give(target: int | Path, folder: Path) -> None:
-    if os.geteuid() == 0:
-        owner = folder.stat()
-        os.chown(target, owner.st_uid, owner.st_gid)
+        give_to_owner_of(path.parent, path)
 
 
 def install(cert_file: Path, certificate: bytes, key_file: Path, key: bytes) -> None:
@@ -67,8 +29,8 @@ def install(cert_file: Path, certificate: bytes, key_file: Path, key: bytes) -> 
     Raises:
         OSError: The disk refuses; then the old pair stands, or `finish` brings the new one.
     """
-    write_file(_beside(key_file), key)
-    write_file(_beside(cert_file), certificate)
+    replace_file(_beside(key_file), key)
+    replace_file(_beside(cert_file), certificate)
     finish(cert_file, key_file)
 
 

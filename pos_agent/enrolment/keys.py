@@ -7,8 +7,8 @@ system's `openssl`: a process that ends, where a library would stay in memory (A
 import subprocess
 from pathlib import Path
 
-from pos_agent.enrolment.files import write_file
 from pos_agent.errors import EnrolmentError
+from pos_agent.files import replace_file
 from pos_agent.protocol.ed25519 import PrivateKey
 
 #: A Pi Zero needs 0.1 s; a machine without randomness would wait for ever.
@@ -25,7 +25,7 @@ def device_key(path: Path) -> PrivateKey:
         OSError: The disk refuses.
     """
     if not path.exists():
-        write_file(path, PrivateKey.generate().to_pem())
+        replace_file(path, PrivateKey.generate().to_pem())
     try:
         return PrivateKey.from_pem(path.read_bytes())
     except ValueError as error:
@@ -43,9 +43,9 @@ def tls_request(key_file: Path, csr_file: Path, *, terminal_id: str) -> str:
     """
     if not csr_file.exists():
         key = _openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
-        write_file(key_file, key)
+        replace_file(key_file, key)
         options = ("-key", str(key_file), "-subj", f"/CN={terminal_id}", "-config", "/dev/stdin")
-        write_file(csr_file, _openssl("req", "-new", *options, given=_REQUEST))
+        replace_file(csr_file, _openssl("req", "-new", *options, given=_REQUEST))
     return csr_file.read_text("ascii")
 
 

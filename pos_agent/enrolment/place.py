@@ -4,8 +4,9 @@ import tomllib
 from pathlib import Path
 
 from pos_agent.enrolment.config_text import put, replace_section
-from pos_agent.enrolment.files import install, write_file
+from pos_agent.enrolment.files import install
 from pos_agent.enrolment.steps import Places
+from pos_agent.files import replace_file
 from pos_agent.protocol.enrolment import EnrolmentDocument
 
 _HEAD = """\
@@ -20,10 +21,10 @@ def place_files(document: EnrolmentDocument, places: Places) -> None:
     Raises:
         OSError: The disk refuses.
     """
-    write_file(places.broker_ca, document.broker_ca.encode())
-    write_file(places.office_ca, document.office_ca.encode())
+    replace_file(places.broker_ca, document.broker_ca.encode())
+    replace_file(places.office_ca, document.office_ca.encode())
     if document.lookup_key:
-        write_file(places.lookup_key, document.lookup_key.encode() + b"\n")
+        replace_file(places.lookup_key, document.lookup_key.encode() + b"\n")
     install(places.cert_file, document.certificate.encode(), places.key_file, places.staged_key.read_bytes())
 
 
@@ -34,7 +35,7 @@ def place_config(document: EnrolmentDocument, places: Places, path: Path) -> Non
         OSError: It cannot be read or written.
     """
     text = path.read_text("utf-8") if path.exists() else ""
-    write_file(path, config_text(text, document, places).encode(), mode=0o640)
+    replace_file(path, config_text(text, document, places).encode(), mode=0o640)
 
 
 def config_text(text: str, document: EnrolmentDocument, places: Places) -> str:

@@ -18,10 +18,11 @@ from typing import Final
 
 import msgspec
 
-from pos_agent.enrolment.files import make_folder, sync_folder, write_file
+from pos_agent.enrolment.files import make_folder
 from pos_agent.enrolment.keys import device_key, tls_request
 from pos_agent.enrolment.office import Office, fetch_ca
 from pos_agent.errors import EnrolmentError, SignatureError
+from pos_agent.files import replace_file, sync_folder
 from pos_agent.protocol.ed25519 import PrivateKey, PublicKey
 from pos_agent.protocol.enrolment import (
     DOCUMENT_TYPE,
@@ -100,8 +101,8 @@ class Enrolment:
         for folder in (self._places.pki, self._places.staging):
             make_folder(folder)
         self._clear()
-        write_file(self._places.staged_ca, pem.encode())
-        write_file(self._places.state, msgspec.json.encode(self.invitation))
+        replace_file(self._places.staged_ca, pem.encode())
+        replace_file(self._places.state, msgspec.json.encode(self.invitation))
 
     @property
     def fingerprint(self) -> str:
@@ -140,7 +141,7 @@ class Enrolment:
             if answer is not None and answer.state is State.ACCEPTED:
                 sealed = b64decode(answer.sealed)
                 document = self._verified(sealed)
-                write_file(self._places.document, sealed)
+                replace_file(self._places.document, sealed)
                 return document
             if time.monotonic() + pause_s > until:
                 raise EnrolmentError(
@@ -216,7 +217,7 @@ def check_pair(certificate: str, key_file: Path, folder: Path) -> None:
         OSError: The disk refuses.
     """
     probe = folder / ".probe.pem"
-    write_file(probe, certificate.encode())
+    replace_file(probe, certificate.encode())
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(probe, key_file)
     except ssl.SSLError as error:

@@ -4,8 +4,6 @@ A write is one transaction: the new file is flushed, renamed over the old one, a
 point leaves the old record or the new one. Its own digest in front tells a file that rotted.
 """
 
-import contextlib
-import os
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -14,6 +12,7 @@ import msgspec
 
 from pos_agent.domain.desired_book import Book
 from pos_agent.errors import JournalError
+from pos_agent.files import replace_file
 
 FILE_NAME: Final = "config-book"
 #: Four documents of 64 KiB in base64, and the attempts.
@@ -67,24 +66,4 @@ def save_book(folder: Path, book: Book) -> None:
     """
     body = msgspec.json.encode(book)
     data = sha256(body).hexdigest().encode() + b"\n" + body
-    temporary = folder / f"{FILE_NAME}.new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(folder / FILE_NAME)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    _flush_folder(folder)
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    replace_file(folder / FILE_NAME, data)

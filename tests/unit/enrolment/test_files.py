@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pos_agent.enrolment import files
+from pos_agent.files import replace_file
 
 
 @pytest.fixture
@@ -55,9 +56,9 @@ def test_install_cut_at_any_rename_leaves_one_pair_after_finish(
 
 def test_finish_beside_an_install_that_is_under_way_takes_nothing_from_it(pair: tuple[Path, Path]) -> None:
     cert_file, key_file = pair
-    files.write_file(key_file.with_name("terminal.key.new"), b"new")
+    replace_file(key_file.with_name("terminal.key.new"), b"new")
     assert not files.finish(cert_file, key_file)
-    files.write_file(cert_file.with_name("terminal.pem.new"), b"new")
+    replace_file(cert_file.with_name("terminal.pem.new"), b"new")
     assert files.finish(cert_file, key_file)
     assert (cert_file.read_bytes(), key_file.read_bytes()) == (b"new", b"new")
 
@@ -66,7 +67,7 @@ def test_write_file_is_private_whole_and_leaves_nothing_beside(tmp_path: Path) -
     path = tmp_path / "device.pem"
     path.write_bytes(b"earlier")
     path.chmod(0o644)
-    files.write_file(path, b"secret")
+    replace_file(path, b"secret")
     assert path.read_bytes() == b"secret"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [one.name for one in tmp_path.iterdir()] == ["device.pem"]

@@ -51,7 +51,7 @@ def test_trust_13_cut_at_any_byte_of_the_write_leaves_the_old_record_or_the_new(
     whole = (tmp_path / FILE_NAME).read_bytes()
     save_book(tmp_path, OLD)
     for length in range(len(whole) + 1):
-        (tmp_path / f"{FILE_NAME}.new").write_bytes(whole[:length])
+        (tmp_path / f".{FILE_NAME}.part").write_bytes(whole[:length])
         assert load_book(tmp_path) == OLD
     save_book(tmp_path, NEW)
     assert load_book(tmp_path) == NEW
