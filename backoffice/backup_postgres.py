@@ -95,8 +95,7 @@ def put_back(copy: Path, url: str) -> Iterator[tuple[int, Path | None]]:
     """
     _check(url, copy)
     lost_epoch, kept = 0, None
-    if _has_tables(url):
-        _refuse_running(url)
+    if _is_used(url):
         kept = free_name(copy.with_name(make_url(url).database or "database"))
         lost_epoch = back_up(url, kept).epoch
     _replace(url, copy)
@@ -108,22 +107,21 @@ def put_back(copy: Path, url: str) -> Iterator[tuple[int, Path | None]]:
         raise
 
 
-def _has_tables(url: str) -> bool:
+def _is_used(url: str) -> bool:
+    """Return whether a back office has worked on this database.
+
+    Raises:
+        BackupError: It cannot be reached, or a back office works on it now.
+    """
     database = Database(url, pool=1)
     try:
-        return bool(inspect(database.engine).get_table_names())
+        if not inspect(database.engine).get_table_names():
+            return False
+        if lease.is_working(database, system_now):
+            raise BackupError("a back office runs on this database: stop it first")
+        return True
     except SQLAlchemyError as error:
         raise BackupError(f"the database cannot be reached: {error}") from error
-    finally:
-        database.close()
-
-
-def _refuse_running(url: str) -> None:
-    database = Database(url, pool=1)
-    try:
-        with database.reading() as session:
-            if lease.is_held(session, system_now):
-                raise BackupError("a back office runs on this database: stop it first")
     finally:
         database.close()
 

@@ -51,9 +51,9 @@ def _begin(config: Config, *, lost_epoch: int, is_checked: bool = False) -> int:
     upgrade(config.database.url)
     database = Database(config.database.url, pool=1)
     try:
+        if not is_checked and lease.is_working(database, system_now):
+            raise backup.BackupError("a back office runs on this database: stop it first")
         with database.writing() as session:
-            if not is_checked and lease.is_held(session, system_now):
-                raise backup.BackupError("a back office runs on this database: stop it first")
             return restoring.begin(session, system_now, lost_epoch=lost_epoch)
     finally:
         database.close()

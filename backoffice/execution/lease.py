@@ -1,6 +1,8 @@
 """One executor at a time: a lease in the database (D11)."""
 
-from datetime import timedelta
+import logging
+import time
+from datetime import datetime, timedelta
 from enum import Enum
 
 from sqlalchemy import select
@@ -8,9 +10,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from backoffice.clock import Now
+from backoffice.store.database import Database
 from backoffice.store.schema import Lease
 
 EXECUTOR = "executor"
+_log = logging.getLogger(__name__)
+#: Between two looks at a lease; its holder renews it every few seconds.
+_LOOK_S = 0.5
 
 
 class Holding(Enum):
@@ -48,7 +54,23 @@ def release(session: Session, holder: str, *, name: str = EXECUTOR) -> None:
         session.delete(row)
 
 
-def is_held(session: Session, now: Now, *, name: str = EXECUTOR) -> bool:
-    """Return True while somebody holds the lease."""
-    row = session.get(Lease, name)
-    return row is not None and row.expires_at > now()
+def is_working(database: Database, now: Now) -> bool:
+    """Return whether a back office works on a database.
+
+    Only a worker that lives renews its lease: the lease of one that was killed is waited for, half a minute at most.
+    """
+    first = until = _held_until(database, now)
+    if first is not None:
+        _log.warning("a back office works here, or was killed just now: looking until %s", first.isoformat())
+    while until is not None:
+        if until != first:
+            return True
+        time.sleep(_LOOK_S)
+        until = _held_until(database, now)
+    return False
+
+
+def _held_until(database: Database, now: Now) -> datetime | None:
+    with database.reading() as session:
+        row = session.get(Lease, EXECUTOR)
+        return row.expires_at if row is not None and row.expires_at > now() else None

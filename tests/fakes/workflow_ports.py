@@ -159,7 +159,7 @@ class FakeApprovals:
 
 
 class FakeSpooler:
-    """Remembers whether results may print."""
+    """Remembers what it was told."""
 
     def __init__(self) -> None:
         self.is_allowed = False
