@@ -44,7 +44,7 @@ def build(devices: DevicesConfig) -> tuple[set[str], str]:
         trust=TrustConfig(device_key_file="/nonexistent", device_key_id="-", back_office_keys={}),
         devices=devices,
     )
-    found, code = _devices(config, DATA, Inbox())
+    found, code = _devices(config, DATA, Inbox().put)
     return {str(device.name) for device in found}, code
 
 
