@@ -154,6 +154,8 @@ def _facts(trigger: Trigger, state: State, worlds: list[dict[str, Any]]) -> Iter
     yield from worlds if state in _OF_RECORD or trigger is Trigger.F3 or state is State.FUNCTION else [{}]
     if trigger in (Trigger.SCAN, Trigger.CODE, Trigger.DIGIT):
         yield {"storage_code": "E-DISK1"}
+    if state is State.SERVICE:
+        yield {"is_printer_swapped": True}
 
 
 @cache

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 QUEUED = 500
-PAGES = ("/requests", "/requests?view=all&page=3", "/cases", "/sales", "/terminals")
+PAGES = ("/requests", "/requests?view=all&page=3", "/cases", "/sales", "/terminals", "/coupons", "/approve")
 
 
 @pytest.fixture
