@@ -29,6 +29,7 @@ def till() -> Iterator[BenchTill]:
         made.close()
 
 
+@pytest.mark.exhaustive
 def test_fleet_page_commands_work(desk: Path) -> None:
     for name in ("a", "b"):
         (desk / f"passphrase-{name}").write_text(f"a long passphrase of {name}\n")
@@ -44,6 +45,7 @@ def test_fleet_page_commands_work(desk: Path) -> None:
     assert "a long passphrase" not in done.stdout + done.stderr
 
 
+@pytest.mark.exhaustive
 def test_update_page_commands_work(desk: Path, till: BenchTill) -> None:
     till.start()
     till.stop()

@@ -21,7 +21,9 @@ from tests.fakes.broker_till import TillUnderTest, open_till
 from tests.integration.backoffice.conftest import PASSWORD, TERMINAL_ID, Desk
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
-_on_both = pytest.mark.parametrize("desk", ["sqlite", "postgresql"], indirect=True)
+_on_both = pytest.mark.parametrize(
+    "desk", ["sqlite", pytest.param("postgresql", marks=pytest.mark.exhaustive)], indirect=True
+)
 
 
 async def _decide(desk: Desk, request_id: str, decision: str, reason: str = "") -> int:

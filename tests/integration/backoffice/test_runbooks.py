@@ -81,7 +81,9 @@ def run(folder: Path, script: str, **variables: str) -> subprocess.CompletedProc
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(page, marks=pytest.mark.exhaustive if page == "lost-keys.md" else ()) for page in PAGES]
+)
 def test_runbook_commands_work(desk: Path, name: str) -> None:
     script = "\n".join(blocks((RUNBOOKS / name).read_text("utf-8")))
     done = run(desk, script)
@@ -105,6 +107,7 @@ def _postgresql_blocks() -> tuple[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+@pytest.mark.exhaustive
 def test_postgresql_drill_works_and_by_hand_too(tmp_path: Path, postgresql: str) -> None:
     empty(postgresql)
     folder = postgresql.partition("host=")[2]

@@ -205,6 +205,7 @@ async def test_leader_stopped_the_other_worker_goes_on(shop: Shop) -> None:
         await _late_comer_sees_online(shop)
 
 
+@pytest.mark.exhaustive
 async def test_worker_that_does_not_lead_goes_without_a_word(shop: Shop) -> None:
     till = shop.till("t-test-01")
     async with running(till.client):
@@ -218,6 +219,7 @@ async def test_worker_that_does_not_lead_goes_without_a_word(shop: Shop) -> None
         assert till.away_s() == 0.0
 
 
+@pytest.mark.exhaustive
 async def test_leader_that_hangs_is_replaced_and_its_late_will_changes_nothing(shop: Shop) -> None:
     """A stopped process keeps its connection until the keep-alive runs out; its lease runs out before."""
     till = shop.till("t-test-01")
@@ -254,6 +256,7 @@ def _expire(shop: Shop) -> None:
         database.close()
 
 
+@pytest.mark.exhaustive
 async def test_only_worker_killed_and_started_again_speaks_at_once(shop: Shop) -> None:
     """Its own lease does not keep it silent: no other worker has its name."""
     follower = _other(shop.leader())

@@ -128,7 +128,9 @@ async def test_publish_oversize_is_our_error_and_keeps_the_connection(broker: Br
 
 
 VANISHING = """
-import asyncio, sys
+import asyncio, signal, sys
+# Whatever is started in the background of a script inherits a SIGINT that is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, sys.argv[1])
 from pos_agent.mqtt.connection import MqttConnection, Session
 from pos_agent.mqtt.messages import Will

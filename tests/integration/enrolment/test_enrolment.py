@@ -48,6 +48,7 @@ def test_secrets_of_an_enrolment_are_in_no_log_and_no_argument(office: Office, b
     assert not (box.pki / "enrolling" / "state.json").exists()
 
 
+@pytest.mark.exhaustive
 def test_page_shows_the_fingerprint_that_the_till_shows(office: Office, box: Box) -> None:
     process = box.spawn("enrol", text=office.invite().text + "\n")
     (waiting,) = until(lambda: waiting_here(office), "the till waits")
@@ -57,6 +58,7 @@ def test_page_shows_the_fingerprint_that_the_till_shows(office: Office, box: Box
     assert waiting["fingerprint"] in err
 
 
+@pytest.mark.exhaustive
 def test_fingerprint_is_printed_where_a_printer_is_configured(office: Office, box: Box) -> None:
     with socket.create_server(("127.0.0.1", 0)) as printer:
         printer.settimeout(20)

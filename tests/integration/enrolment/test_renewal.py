@@ -102,6 +102,7 @@ def test_expired_certificate_is_renewed_by_a_click_and_the_daemon_is_online_agai
     until(lambda: status().is_back_office_present, "the running daemon takes the new certificate", timeout_s=40)
 
 
+@pytest.mark.exhaustive
 def test_certificate_that_expired_long_ago_needs_a_new_enrolment(office: Office, box: Box) -> None:
     enrolled(office, box)
     let_expire(office, box, days_ago=366)
@@ -161,6 +162,7 @@ async def test_renewal_that_fails_is_said_once_and_keeps_the_old_certificate(off
     assert (box.pki / "terminal.pem").read_bytes() != before
 
 
+@pytest.mark.exhaustive
 async def test_connection_takes_up_a_renewed_certificate_when_asked(office: Office, box: Box) -> None:
     enrolled(office, box)
     config = load_config(box.config).config
@@ -203,6 +205,7 @@ def is_let_in(config: Config, port: int) -> bool:
         return False
 
 
+@pytest.mark.exhaustive
 def test_broker_refuses_a_revoked_certificate_once_it_was_told(office: Office, box: Box, tmp_path: Path) -> None:
     enrolled(office, box)
     config = load_config(box.config).config

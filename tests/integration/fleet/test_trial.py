@@ -14,6 +14,7 @@ async def start(rig: FleetRig) -> None:
     await in_own_thread(rig.till.start, name="start")
 
 
+@pytest.mark.exhaustive
 async def test_wrong_broker_is_rolled_back_without_network_and_tried_once_more(rig: FleetRig) -> None:
     await start(rig)
     payload = rig.document(5, {"broker": {"url": "mqtts://127.0.0.1:9"}})
@@ -30,6 +31,7 @@ async def test_wrong_broker_is_rolled_back_without_network_and_tried_once_more(r
     assert (rig.status().safe_code, rig.status().is_broker_connected) == ("", True)
 
 
+@pytest.mark.exhaustive
 async def test_power_cut_in_a_trial_costs_a_start_and_the_third_start_rolls_back(rig: FleetRig) -> None:
     rig.office.is_mute = True
     await start(rig)
