@@ -215,7 +215,7 @@ Rules: `terminal_id` inside the signed bytes must equal the topic's. Unknown fie
 is answered `conflict`. An ack is sent after the commit and for duplicates too; only `stored` and `duplicate` clear a
 row. `refund.state` is ordered by (epoch, seq); lower is ignored. Money is an integer of minor units. Times are RFC 3339
 in UTC. Payment codes (付款码) never travel. Refused as `malformed`: a whole number beyond ±{limits.MAX_INTEGER}, a time
-outside the years 1970 to 8999, a NUL in a text.
+outside the years 1970 to 8999 or without a zone, a NUL in a text.
 """
 
 

@@ -5,7 +5,8 @@ from typing import Final
 
 import msgspec
 
-from pos_agent.errors import IllegalTriggerError, IncidentFileError
+from pos_agent.errors import IllegalTriggerError, IncidentFileError, RemoteProtocolError
+from pos_agent.protocol.limits import refuse_unusable
 from pos_agent.workflow.machine import RefundMachine
 from pos_agent.workflow.recorder import FORMAT, PIN_STATES, Header, Note, Step
 from pos_agent.workflow.states import Trigger
@@ -37,7 +38,9 @@ def read_incident(data: bytes) -> tuple[Header, list[Step | Note]]:
     try:
         header = msgspec.json.decode(lines[0] if lines else b"", type=Header)
         records = [msgspec.json.decode(line, type=Step | Note) for line in lines[1:]]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        for struct in (header, *records):
+            refuse_unusable(struct)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, RemoteProtocolError) as error:
         raise IncidentFileError(str(error)) from error
     if header.format != FORMAT:
         raise IncidentFileError(f"format {header.format}, this version reads {FORMAT}")

@@ -106,8 +106,9 @@ NESTED = b"[" * 50_000
         GOLDEN_ACK.replace(b'"epoch":1', b'"epoch":-100000000000000000000'),
         GOLDEN_ACK.replace(b'"98"', b'"9\\u00008"'),
         GOLDEN_ACK.replace(b"2026-11-20T10:00:00Z", b"0001-01-01T00:00:00+14:00"),
+        GOLDEN_ACK.replace(b"2026-11-20T10:00:00Z", b"2026-11-20T10:00:00"),
     ],
-    ids=["nested", "no UTF-8", "number", "negative number", "NUL", "year 1"],
+    ids=["nested", "no UTF-8", "number", "negative number", "NUL", "year 1", "no zone"],
 )
 def test_message_that_no_database_could_keep_is_refused_as_malformed(data: bytes) -> None:
     with pytest.raises(RemoteProtocolError) as caught:

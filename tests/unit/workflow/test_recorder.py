@@ -170,6 +170,16 @@ def test_replay_of_a_damaged_file_is_refused(data: bytes) -> None:
         read_incident(data)
 
 
+async def test_replay_of_times_without_a_zone_is_refused() -> None:
+    """Found by fuzzing: a wait between such a time and a whole one cannot be computed."""
+    till = Till()
+    async with running(till):
+        whole = await whole_story(till)
+    read_incident(whole)
+    with pytest.raises(IncidentFileError, match="time without a zone"):
+        read_incident(whole.replace(b'Z"', b'"').replace(b'+00:00"', b'"'))
+
+
 async def test_replay_names_the_step_that_goes_another_way() -> None:
     till = Till()
     async with running(till):
