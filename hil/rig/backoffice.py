@@ -42,6 +42,8 @@ _SALE_KINDS = {
 }
 #: How long a decision waits for a request that is on its way.
 _ARRIVAL_S = 5.0
+#: What the shop may give away in a month: 500 yuan.
+_COUPON_BUDGET_MINOR = 50_000
 #: While slow, it sleeps this long and then works a moment, over and over.
 _SLOW_STOP_S, _SLOW_GO_S = 1.5, 0.05
 
@@ -132,6 +134,7 @@ class BackOffice:
             },
             "acquirers": {name: self._acquirer(name) for name in ACQUIRERS},
             "review": {"max_requests_per_hour": 60},
+            "coupons": {"budgets": {MERCHANT_ID: _COUPON_BUDGET_MINOR}},
             "execution": {"poll_s": 0.5, "poll_max_s": 5.0, "hold_retry_s": 3600.0, "lease_s": 5.0},
         }
 
