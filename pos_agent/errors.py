@@ -161,6 +161,12 @@ class JournalCorruptError(JournalError):
     code = "E-JOURNAL"
 
 
+class JournalNewerError(JournalError):
+    """The journal was written by a newer build and is not touched; that build, or a newer one, helps."""
+
+    code = "E-VERSION"
+
+
 class JournalFullError(JournalError):
     """The disk is full (E-DISK1), read-only (E-DISK2) or refuses otherwise (E-DISK)."""
 

@@ -189,6 +189,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "E-DISK2": ("存储只读,请报修", "Storage is read-only"),
     "E-DISK3": ("断电会丢单,请报修", "Storage is memory"),
     "E-JOURNAL": ("账本损坏,已封存", "Journal damaged"),
+    "E-VERSION": ("账本较新,请升级", "Update this till"),
     "E-CONFIG": ("配置有错,请报修", "Bad configuration"),
     "E-CRASH": ("多次异常重启", "Repeated crashes"),
     "E-FAULT": ("程序故障,请报修", "Program fault"),

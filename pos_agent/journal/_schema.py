@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from pos_agent.errors import JournalCorruptError, JournalError
+from pos_agent.errors import JournalCorruptError, JournalNewerError
 
 #: Marks our files: "posJ".
 APPLICATION_ID: Final = 0x706F734A
@@ -120,14 +120,14 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
 
     Raises:
         JournalCorruptError: The file is a database of somebody else.
-        JournalError: Written by a newer build; it is not touched.
+        JournalNewerError: Written by a newer build; it is not touched.
     """
     application_id = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if application_id not in (0, APPLICATION_ID) or (version and application_id != APPLICATION_ID):
         raise JournalCorruptError("the file is not a journal of pos-agent")
     if version > len(migrations):
-        raise JournalError(f"journal has version {version}, this build knows {len(migrations)}")
+        raise JournalNewerError(f"journal has version {version}, this build knows {len(migrations)}")
     for number in range(version, len(migrations)):
         connection.executescript(
             f"BEGIN IMMEDIATE; {migrations[number]}"

@@ -75,7 +75,7 @@ def test_older_build_on_a_newer_journal_touches_nothing_and_the_newer_one_goes_o
     before = _content(journal)
     till.start()
     status = read_status(till.folder / "run")
-    assert (status.workflow_state, status.safe_code) == ("SAFE", "E-DISK")
+    assert (status.workflow_state, status.safe_code) == ("SAFE", "E-VERSION")
     till.stop()
     assert _content(journal) == before
     assert f"journal has version {known + 1}, this build knows {known}" in (till.folder / "daemon.log").read_text()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pos_agent.errors import JournalCorruptError, JournalError, JournalFullError
+from pos_agent.errors import JournalCorruptError, JournalError, JournalFullError, JournalNewerError
 from pos_agent.journal import _storage
 from pos_agent.journal.store import Journal
 from tests.fakes.broker_samples import TERMINAL_ID, ManualClock, make_request, make_slip
@@ -120,8 +120,9 @@ async def test_newer_journal_is_refused_and_left_alone(tmp_path: Path, clock: Ma
     await (await open_journal(tmp_path, clock)).close()
     with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(JournalError, match="version 99"):
+    with pytest.raises(JournalNewerError, match="version 99") as caught:
         await open_journal(tmp_path, clock)
+    assert caught.value.code == "E-VERSION"  # not the words for a bad card: nothing is broken
     assert (tmp_path / "journal.db").exists()
 
 
