@@ -3,8 +3,8 @@
 A signature proves who sent a message, not that its sender works: one number too large for a column must be a refusal
 with a reason, never an exception inside a transaction that other tills' messages share. Pure.
 
-Sources: numbers as in RFC 7493 (I-JSON) section 2.2; times as in RFC 3339 section 5.6; no NUL in text as in PostgreSQL (its
-manual, section 8.3).
+Sources: numbers as in RFC 7493 (I-JSON) section 2.2; times as in RFC 3339 section 5.6; no NUL in text as in
+PostgreSQL (its manual, section 8.3).
 """
 
 from collections.abc import Callable, Iterable

@@ -1,11 +1,14 @@
 """The flight recorder: what it keeps runs again the same way, and no payment code or PIN is in it (I7)."""
 
+import msgspec
 import pytest
 
 from pos_agent.domain.events import DeviceName, DeviceStatusChanged, ScanGarbled
 from pos_agent.errors import IncidentFileError
+from pos_agent.workflow.model import Context, Input
 from pos_agent.workflow.recorder import RING, Step
 from pos_agent.workflow.replay import read_incident, replay
+from pos_agent.workflow.states import State
 from tests.unit.workflow.rig import WECHAT_ORDER, Till, running, sale
 
 PAY_CODE = "139912345678901234"
@@ -168,6 +171,21 @@ def _enter(till: Till):  # type: ignore[no-untyped-def]
 def test_replay_of_a_damaged_file_is_refused(data: bytes) -> None:
     with pytest.raises(IncidentFileError):
         read_incident(data)
+
+
+async def test_replay_of_a_step_that_raises_says_so_and_goes_on() -> None:
+    """Found by fuzzing: a file can begin in a state that its context does not fit."""
+    till = Till()
+    async with running(till):
+        data = await whole_story(till)
+    header, records = read_incident(data)
+    steps = [record for record in records if isinstance(record, Step)]
+    at_look_up = next(step for step in steps if step.before is State.LOOKUP)
+    begun = msgspec.structs.replace(at_look_up, trigger="timeout", context=Context())
+    again = msgspec.structs.replace(at_look_up, trigger="digit", data=Input(facts=at_look_up.data.facts, key="1"))
+    played = list(replay(header, [begun, again, *steps[:2]]))
+    assert played[1].difference.startswith("raises ")
+    assert len(played) == 4
 
 
 async def test_replay_of_times_without_a_zone_is_refused() -> None:
