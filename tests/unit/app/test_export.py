@@ -23,6 +23,8 @@ from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.messages import AckStatus, AppAckMessage
 from tests.unit.backoffice.world import TERMINAL, World, make_world
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 DATA = Path(__file__).parents[3] / "config"
 VERSIONS = range(1, len(_schema.JOURNAL_MIGRATIONS) + 1)

@@ -24,6 +24,8 @@ from pos_agent.protocol.messages import AckStatus
 from tests.unit.backoffice.test_web import Browser, browser
 from tests.unit.backoffice.world import ORDER, TERMINAL, World
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["browser"]
 NONCE = "0123456789abcdef"
 WANG = Actor("wang", "wang", "manager")

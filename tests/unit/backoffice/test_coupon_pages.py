@@ -18,6 +18,8 @@ from backoffice.web.gate import Desk
 from pos_agent.domain.refund import RefundType
 from tests.unit.backoffice.world import MERCHANT, PASSWORD, World
 
+pytestmark = pytest.mark.slow
+
 
 class Cashier:
     """A browser and a script of one person."""

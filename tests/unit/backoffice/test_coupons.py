@@ -19,6 +19,8 @@ from pos_agent.domain.identifiers import is_refund_request_id
 from pos_agent.domain.refund import RefundType
 from tests.unit.backoffice.world import MERCHANT, TERMINAL, World
 
+pytestmark = pytest.mark.slow
+
 LI, WANG, CHEN = Actor("li", "li", "finance"), Actor("wang", "wang", "manager"), Actor("chen", "chen", "approver")
 
 

@@ -42,6 +42,8 @@ from pos_agent.protocol.enrolment import (
 from pos_agent.protocol.envelope import seal
 from tests.unit.backoffice.world import MERCHANT, PASSWORD, START, TERMINAL, World
 
+pytestmark = pytest.mark.slow
+
 TILL = "t-new-01"
 DAYS = 90
 FIRST = Supervisor(operator_no="90", person_id="chen", name="陈", pin_hash="$argon2id$x")

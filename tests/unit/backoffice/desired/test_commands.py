@@ -18,6 +18,8 @@ from backoffice.store.rollout_tables import ConfigDocument
 from tests.fakes.fleet import Fleet, report
 from tests.unit.backoffice.world import TERMINAL, World, make_world
 
+pytestmark = pytest.mark.slow
+
 PASSPHRASE = "correct horse battery"
 
 

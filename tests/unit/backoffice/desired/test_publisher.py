@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from backoffice.desired import publisher as publishing
 from backoffice.desired import rollouts
 from backoffice.desired.bundle import Bundle
@@ -19,6 +21,8 @@ from pos_agent.protocol.topics import Leaf, terminal_topic
 from tests.fakes.broker_client import until
 from tests.fakes.fleet import Fleet, etags, report
 from tests.unit.backoffice.world import TERMINAL, World
+
+pytestmark = pytest.mark.slow
 
 TOPIC = terminal_topic(TERMINAL, Leaf.CFG_DESIRED)
 

@@ -17,6 +17,8 @@ from pos_agent.protocol.topics import Leaf, terminal_topic
 from tests.fakes.fleet import Fleet, etags, report
 from tests.unit.backoffice.world import START, TERMINAL, World
 
+pytestmark = pytest.mark.slow
+
 
 def _receive(world: World, *payloads: bytes, terminal_id: str = TERMINAL) -> None:
     topic = terminal_topic(terminal_id, Leaf.CFG_REPORTED)

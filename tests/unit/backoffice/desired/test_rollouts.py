@@ -17,6 +17,8 @@ from pos_agent.protocol.ed25519 import PrivateKey
 from tests.fakes.fleet import LIMITS, Fleet, etags, report, tampered
 from tests.unit.backoffice.world import TERMINAL, World
 
+pytestmark = pytest.mark.slow
+
 OTHER = "t-shop-02"
 
 
