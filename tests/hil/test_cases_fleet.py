@@ -68,6 +68,7 @@ def wait_report(spy: Spy, version: int, state: str) -> dict[str, Any]:
     return found()[-1]
 
 
+@pytest.mark.exhaustive
 def test_trust_15_good_configuration_stays_and_a_bad_one_goes_by_itself_without_network(
     pushed_till: Till, spy: Spy
 ) -> None:

@@ -15,7 +15,9 @@ def wechat(bench: BenchClient) -> str:
     return code
 
 
-@pytest.mark.parametrize("kind", ["ack_nak", "ssi", "grow", "camera"])
+@pytest.mark.parametrize(
+    "kind", ["ssi", *(pytest.param(kind, marks=pytest.mark.exhaustive) for kind in ("ack_nak", "grow", "camera"))]
+)
 def test_scanner_of_any_kind_on_the_bench_finds_the_sale(bench: BenchClient, kind: str) -> None:
     bench.choose_scanner(kind)
     assert bench.state()["scanner"] == kind

@@ -184,6 +184,7 @@ def _show_config(path: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
 
 
+@pytest.mark.exhaustive
 async def test_configuration_survives_a_broker_that_forgot_everything(office: Desk, signers: Signers) -> None:
     """The broker's copy is a cache: what the till has not answered is published again, signed as before."""
     bundle = signers.sign(_plan(office, "p.json", TERMINAL_ID), "[printing]\ncopies_customer = 2\n", "r1")

@@ -193,6 +193,7 @@ async def test_leader_killed_the_other_worker_speaks_at_once(shop: Shop) -> None
         await _late_comer_sees_online(shop)
 
 
+@pytest.mark.exhaustive
 async def test_leader_stopped_the_other_worker_goes_on(shop: Shop) -> None:
     till = shop.till("t-test-01")
     async with running(till.client):

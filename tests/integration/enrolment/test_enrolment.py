@@ -82,6 +82,7 @@ def test_fingerprint_is_printed_where_a_printer_is_configured(office: Office, bo
     assert office.terminal.encode() in paper
 
 
+@pytest.mark.exhaustive
 def test_till_that_a_person_refuses_gets_nothing(office: Office, box: Box) -> None:
     process = box.spawn("enrol", text=office.invite().text + "\n")
     until(lambda: waiting_here(office), "the till waits")
@@ -145,6 +146,7 @@ def test_reenrolment_keeps_terminal_id_journal_and_device_key(office: Office, bo
     assert [row["operator_no"] for row in json.loads(out)] == ["90"]
 
 
+@pytest.mark.exhaustive
 def test_invitation_is_read_by_the_scanner_of_the_till(office: Office, box: Box) -> None:
     invitation = office.invite()
     master, slave = os.openpty()

@@ -36,6 +36,7 @@ async def test_good_configuration_is_tried_confirmed_and_reported(rig: FleetRig)
     assert ["terminal.locale", "'en'", "#", "fleet", "version", "5"] in shown
 
 
+@pytest.mark.exhaustive
 async def test_second_signature_is_asked_where_the_broker_changes_and_nothing_happens_without(rig: FleetRig) -> None:
     await start(rig)
     payload = rig.document(5, {"broker": {"keep_alive_s": 30}})
@@ -65,6 +66,7 @@ async def test_configuration_that_cannot_be_used_is_rejected_without_a_trial(rig
     assert rig.status().uptime_s > uptime_s
 
 
+@pytest.mark.exhaustive
 async def test_trust_16_key_map_stays_in_trial_until_each_changed_key_was_pressed(
     rig: FleetRig, tmp_path: Path
 ) -> None:
