@@ -9,7 +9,7 @@ _SECTION = re.compile(r"^\s*\[([^\[\]]+)\]\s*(#.*)?$")
 
 def put(text: str, section: str, values: Mapping[str, str | bool]) -> str:
     """Return `text` with `values` in ``[section]``; keys that are there already are replaced in their line."""
-    lines = text.splitlines()
+    lines = _lines(text)
     start = _find(lines, section)
     if start is None:
         lines += ["", f"[{section}]"] if lines and lines[-1].strip() else [f"[{section}]"]
@@ -28,12 +28,21 @@ def put(text: str, section: str, values: Mapping[str, str | bool]) -> str:
 
 def replace_section(text: str, section: str, values: Mapping[str, str | bool]) -> str:
     """Return `text` with a section that holds `values` and nothing else."""
-    lines = text.splitlines()
+    lines = _lines(text)
     start = _find(lines, section)
     if start is not None:
         kept = [line for line in lines[start + 1 : _end(lines, start)] if line.lstrip().startswith("#")]
         lines[start + 1 : _end(lines, start)] = [*kept, ""] if _end(lines, start) < len(lines) else kept
     return put("\n".join(lines), section, values)
+
+
+def _lines(text: str) -> list[str]:
+    """Split at what ends a line of TOML: `str.splitlines` knows more, and some of those may stand in a value.
+
+    Source: toml.io 1.0, Spec: LF or CRLF.
+    """
+    lines = re.split(r"\r?\n", text)
+    return lines[:-1] if not lines[-1] else lines
 
 
 def _find(lines: list[str], section: str) -> int | None:

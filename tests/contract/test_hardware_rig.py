@@ -142,7 +142,8 @@ def test_hardware_rig_file_that_is_none_is_refused_in_words(tmp_path: Path, text
     assert "--rig=hardware" in result.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
+@pytest.mark.timeout(300)
 def test_hardware_rig_runs_the_printer_suite_and_says_what_does_not_apply(tmp_path: Path) -> None:
     result = run(tmp_path, text=PRINTER_FILE, hand=PRINTER_ROBOT)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -157,7 +158,8 @@ def test_hardware_rig_runs_the_printer_suite_and_says_what_does_not_apply(tmp_pa
     assert sheet.count("| does not apply |") == 2
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
+@pytest.mark.timeout(300)
 def test_hardware_rig_slip_that_nobody_sees_is_a_failure_of_the_sheet(tmp_path: Path) -> None:
     result = run(tmp_path, can_scan=False, text=PRINTER_FILE, hand=PRINTER_ROBOT)
     assert result.returncode == 1
