@@ -156,10 +156,14 @@ class SyncService:
         await asyncio.gather(transport, return_exceptions=True)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        if self._group is None:
-            work.close()
-        else:
-            self._group.create_task(work, name=name)
+        """Begin work, or leave it: a message that comes while we stop is not acknowledged and comes again."""
+        try:
+            if self._group is not None:
+                self._group.create_task(work, name=name)
+                return
+        except RuntimeError:  # the group is ending and takes no more
+            _log.debug("stopping, not begun: %s", name)
+        work.close()
 
     def _take_message(self, message: InboundMessage) -> None:
         if self._configuration is not None and message.topic == self._desired_topic:
