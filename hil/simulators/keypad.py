@@ -113,14 +113,18 @@ class SimKeypad:
                 self._emit(code, _UP)
 
     async def burst(self, text: str, *, gap_ms: float = 1) -> None:
-        """Type `text` and ENTER as a scanner in keyboard mode does: top-row digits, a few ms apart."""
-        for character in text:
-            code = _LETTERS.get(character.lower()) or KEY_CODES[f"KEY_{_PUNCTUATION.get(character, character)}"]
-            self._emit(code, _DOWN)
-            self._emit(code, _UP)
+        """Type `text` and ENTER as a scanner in keyboard mode does: top-row digits, a few ms apart.
+
+        The events carry the times at which the scanner sent them: however late this process is, a kernel stamps in the
+        interrupt.
+        """
+        at_ns = time.time_ns()
+        codes = [_LETTERS.get(one.lower()) or KEY_CODES[f"KEY_{_PUNCTUATION.get(one, one)}"] for one in text]
+        for code in (*codes, KEY_CODES["KEY_ENTER"]):
+            self._emit(code, _DOWN, at_ns)
+            self._emit(code, _UP, at_ns)
+            at_ns += int(gap_ms * 1e6)
             await asyncio.sleep(gap_ms / 1000)
-        self._emit(KEY_CODES["KEY_ENTER"], _DOWN)
-        self._emit(KEY_CODES["KEY_ENTER"], _UP)
 
     def stick(self, name: str) -> None:
         """Hold a key down for good: one press, then auto-repeat until `release`."""
@@ -138,7 +142,7 @@ class SimKeypad:
 
     def overflow(self) -> None:
         """Say SYN_DROPPED: the kernel's buffer ran over, what follows up to SYN_REPORT is incomplete."""
-        self._write(_event(_EV_SYN, 3, 0))
+        self._write(_event(_EV_SYN, 3, 0, time.time_ns()))
 
     def _codes(self, name: str) -> Sequence[int]:
         codes = self._keymap.get(name)
@@ -160,10 +164,11 @@ class SimKeypad:
             self._emit(code, _REPEAT)
             await asyncio.sleep(_REPEAT_PERIOD_S)
 
-    def _emit(self, code: int, value: int) -> None:
-        scan = b"" if value == _REPEAT else _event(_EV_MSC, _MSC_SCAN, 0x70000 + code)
-        if not self._write(scan + _event(_EV_KEY, code, value) + _event(_EV_SYN, 0, 0)) and value == _DOWN:
-            self.dropped_key_count += 1
+    def _emit(self, code: int, value: int, at_ns: int = 0) -> None:
+        at_ns = at_ns or time.time_ns()
+        scan = b"" if value == _REPEAT else _event(_EV_MSC, _MSC_SCAN, 0x70000 + code, at_ns)
+        if not self._write(scan + _event(_EV_KEY, code, value, at_ns) + _event(_EV_SYN, 0, 0, at_ns)):
+            self.dropped_key_count += value == _DOWN
 
     def _write(self, data: bytes) -> bool:
         if not self.is_plugged:
@@ -174,9 +179,8 @@ class SimKeypad:
         return False
 
 
-def _event(kind: int, code: int, value: int) -> bytes:
-    now_ns = time.time_ns()
-    return _EVENT.pack(now_ns // 1_000_000_000, now_ns // 1000 % 1_000_000, kind, code, value)
+def _event(kind: int, code: int, value: int, at_ns: int) -> bytes:
+    return _EVENT.pack(at_ns // 1_000_000_000, at_ns // 1000 % 1_000_000, kind, code, value)
 
 
 _PUNCTUATION = {".": "DOT", "-": "MINUS"}
