@@ -1,6 +1,7 @@
 """A real daemon on ptys and a FIFO, driven as closely as the clock allows: nothing of the bench's page in between."""
 
 import os
+import re
 import select
 import signal
 import socket
@@ -22,7 +23,12 @@ KEY_CODES = {"ENTER": 96, "CANCEL": 98, "CLEAR": 74, "FN": 55} | dict(
     zip("1234567890", (79, 80, 81, 75, 76, 77, 71, 72, 73, 82), strict=True)
 )
 _INPUT_EVENT = struct.Struct("@llHHi")
+_ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
+#: A person types slower than this; faster keys are a scanner in keyboard mode (the burst guard of D20).
+_TYPING_PACE_S = 0.3
 PIN = "7391"
+#: Stands on MENU only (screens.md, MENU at 40x12).
+_MENU = "请扫顾客账单条码"
 
 _CONFIG = """\
 [terminal]
@@ -142,6 +148,17 @@ class BenchTill:
             data += os.read(self.display, 65_536)
         raise TimeoutError("the display does not come to rest")
 
+    def see(self, text: str, timeout_s: float = 20.0) -> str:
+        """Read the display until `text` was drawn; return all that was drawn meanwhile, without escapes."""
+        data, shown = b"", ""
+        deadline = time.monotonic() + timeout_s
+        while text not in shown:
+            if not select.select([self.display], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise TimeoutError(f"the display never showed {text!r}, but: {shown}")
+            data += os.read(self.display, 65_536)
+            shown = _ESCAPES.sub(b"", data).decode("utf-8", "replace")
+        return shown
+
     def press(self, *names: str) -> None:
         """Put key events on the wire."""
         for name in names:
@@ -177,9 +194,10 @@ class BenchTill:
         """Sign in operator 01 and wait for the menu."""
         self.settle()
         for name in ("0", "1", "ENTER", *PIN, "ENTER"):
-            time.sleep(0.3)
+            time.sleep(_TYPING_PACE_S)
             self.press(name)
-        self.settle(quiet_s=0.6)
+        self.see(_MENU)
+        self.settle()
 
 
 def _input_event(kind: int, code: int, value: int) -> bytes:

@@ -128,13 +128,17 @@ class Till(Cashier):
         return sale
 
     def scan(self, sale: dict[str, Any]) -> None:
-        """Scan a sale's code as a person would: not twice within the time in which it counts as read once."""
-        code, at_s = self._use.last_code
-        if code == sale["code"]:
-            time.sleep(max(0.0, at_s + REREAD_S - time.monotonic()))
-        self.client.scan(sale["code"])
-        self._use.last_code = (sale["code"], time.monotonic())
+        """Scan a sale's code; ends at SALE."""
+        self.scan_code(sale["code"])
         self.client.wait_state("SALE")
+
+    def scan_code(self, code: str) -> None:
+        """Scan as a person would: the same code not twice within the time in which it counts as read once."""
+        last, at_s = self._use.last_code
+        if code == last:
+            time.sleep(max(0.0, at_s + REREAD_S - time.monotonic()))
+        self.client.scan(code)
+        self._use.last_code = (code, time.monotonic())
 
     def scan_sale(self, kind: str) -> dict[str, Any]:
         """Scan the demo sale of a kind; ends at SALE. Returns the sale."""
