@@ -22,7 +22,7 @@ from drivers.links.faults import lost_error
 from drivers.links.opener import Opener
 from pos_agent.domain.events import DeviceName
 from pos_agent.domain.screen import Screen, pad
-from pos_agent.errors import DeviceError, FailureError, NoHardwareError, OfflineError
+from pos_agent.errors import DeviceError, FailureError, OfflineError
 
 _log = logging.getLogger(__name__)
 
@@ -77,11 +77,7 @@ class FramebufferDisplay:
             NoHardwareError: There is no such framebuffer (yet).
             FailureError: It is too small, or of a depth that is not drawn.
         """
-        path = self._port.path
-        if not node.is_present(path):
-            raise NoHardwareError(self._name, f"{path} does not exist")
-        with node.open_faults(self._name, path):
-            fd = await node.acquire(self._port, self._opener)
+        fd = await node.open_node(self._name, self._port, self._opener)
         self._fd = fd
         self._lost = asyncio.get_running_loop().create_future()
         try:

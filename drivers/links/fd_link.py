@@ -12,7 +12,7 @@ from drivers.links import node
 from drivers.links.faults import lost_error
 from drivers.links.node import Port
 from drivers.links.opener import Opener
-from pos_agent.errors import DeviceError, NoHardwareError
+from pos_agent.errors import DeviceError
 
 _log = logging.getLogger(__name__)
 _READ_BYTES = 4096
@@ -72,11 +72,7 @@ class FdLink:
             NoHardwareError, ClaimedError, FailureError: As the system says.
             DeviceTimeoutError: The port hangs.
         """
-        path = self._port.path
-        if not node.is_present(path):
-            raise NoHardwareError(self._device, f"{path} does not exist")
-        with node.open_faults(self._device, path):
-            fd = await node.acquire(self._port, self._opener)
+        fd = await node.open_node(self._device, self._port, self._opener)
         loop = asyncio.get_running_loop()
         self._fd = fd
         self._unsent.clear()

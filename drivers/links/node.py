@@ -12,7 +12,7 @@ from typing import Protocol
 
 from drivers.links.faults import open_error
 from drivers.links.opener import Opener, PortStuckError
-from pos_agent.errors import DeviceTimeoutError
+from pos_agent.errors import DeviceTimeoutError, NoHardwareError
 
 _log = logging.getLogger(__name__)
 #: Opening is a few USB control transfers; a wedged adapter needs 5 s for one.
@@ -45,6 +45,19 @@ class Port(Closable, Protocol):
 def is_present(path: str) -> bool:
     """Return whether a node is there: the common case while unplugged costs one stat, not a thread."""
     return os.path.exists(path)  # noqa: PTH110 - once every 2 s: without a Path object
+
+
+async def open_node(device: str, port: Port, opener: Opener) -> int:
+    """Open a device node; return a descriptor that the caller gives back with `release`.
+
+    Raises:
+        NoHardwareError: It is not there (yet).
+        ClaimedError, FailureError, DeviceTimeoutError: See `open_faults`.
+    """
+    if not is_present(port.path):
+        raise NoHardwareError(device, f"{port.path} does not exist")
+    with open_faults(device, port.path):
+        return await acquire(port, opener)
 
 
 async def acquire(port: Port, opener: Opener) -> int:
