@@ -16,7 +16,7 @@ from backoffice.backup import BackupError, Copy, durable, free_name
 from backoffice.clock import system_now
 from backoffice.execution import lease
 from backoffice.refunds import current_epoch
-from backoffice.store.database import Database
+from backoffice.store.database import open_database
 from backoffice.store.schema import Refund
 
 #: Where Debian puts the programs of a version, beside its wrappers on the path.
@@ -57,14 +57,11 @@ def _facts(url: str) -> tuple[int, int]:
     Raises:
         BackupError: It cannot be read.
     """
-    database = Database(url, pool=1)
     try:
-        with database.reading() as session:
+        with open_database(url) as database, database.reading() as session:
             return current_epoch(session), session.scalar(select(sql.count()).select_from(Refund)) or 0
     except SQLAlchemyError as error:
         raise BackupError(f"the database cannot be read: {error}") from error
-    finally:
-        database.close()
 
 
 def _check(url: str, copy: Path) -> None:
@@ -113,17 +110,15 @@ def _is_used(url: str) -> bool:
     Raises:
         BackupError: It cannot be reached, or a back office works on it now.
     """
-    database = Database(url, pool=1)
     try:
-        if not inspect(database.engine).get_table_names():
-            return False
-        if lease.is_working(database, system_now):
-            raise BackupError("a back office runs on this database: stop it first")
-        return True
+        with open_database(url) as database:
+            if not inspect(database.engine).get_table_names():
+                return False
+            if lease.is_working(database, system_now):
+                raise BackupError("a back office runs on this database: stop it first")
+            return True
     except SQLAlchemyError as error:
         raise BackupError(f"the database cannot be reached: {error}") from error
-    finally:
-        database.close()
 
 
 def _replace(url: str, copy: Path) -> None:

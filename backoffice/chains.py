@@ -9,7 +9,7 @@ from backoffice import anchoring, anchors, audit
 from backoffice.clock import system_now
 from backoffice.config import Config
 from backoffice.signing import load_signer, public_key_of
-from backoffice.store.database import Database
+from backoffice.store.database import open_database
 from pos_agent.protocol.ed25519 import PublicKey
 
 
@@ -21,13 +21,9 @@ def verify(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
     """
     files = arguments.anchors or _configured(config)
     keys = _keys(arguments.key, config) if files else {}
-    database = Database(config.database.url, pool=1)
-    try:
-        with database.reading() as session:
-            found = audit.verify(session)
-            anchored = {str(path): anchoring.verify(session, path, keys) for path in files}
-    finally:
-        database.close()
+    with open_database(config.database.url) as database, database.reading() as session:
+        found = audit.verify(session)
+        anchored = {str(path): anchoring.verify(session, path, keys) for path in files}
     lines = [f"  {request_id}: {problem}" for request_id, problem in sorted(found.differences.items())]
     lines += [f"  anchors: {each.difference}" for each in anchored.values() if each.difference]
     if lines:
@@ -70,12 +66,8 @@ def anchor(_arguments: argparse.Namespace, config: Config) -> tuple[str, object]
     if not config.audit.anchor_file:
         raise ValueError("no audit.anchor_file is configured")
     path, signer = Path(config.audit.anchor_file), load_signer(Path(config.signing.key_file), config.signing.kid)
-    database = Database(config.database.url, pool=1)
-    try:
-        with database.reading() as session:
-            count = anchoring.append(session, path, signer, system_now)
-    finally:
-        database.close()
+    with open_database(config.database.url) as database, database.reading() as session:
+        count = anchoring.append(session, path, signer, system_now)
     return f"{path}: {count} heads", {"anchor_file": str(path), "heads": count}
 
 
@@ -97,12 +89,8 @@ def compare(arguments: argparse.Namespace, config: Config) -> tuple[str, object]
     if arguments.file is None:
         raise ValueError("needs a file of 'pos-agent audit verify --heads', or --terminal and --head of a shift slip")
     chain = msgspec.json.decode(arguments.file.read_bytes(), type=_Heads)
-    database = Database(config.database.url, pool=1)
-    try:
-        with database.reading() as session:
-            found = anchors.compare(session, chain.terminal_id, chain.heads)
-    finally:
-        database.close()
+    with open_database(config.database.url) as database, database.reading() as session:
+        found = anchors.compare(session, chain.terminal_id, chain.heads)
     words = f"{found.terminal_id}: {found.lines} lines, {found.agreed} of {found.known} heads known here agree"
     if found.purged:
         words += f", {found.purged} are of lines that the till has purged"
@@ -120,13 +108,9 @@ def _compare_slip(arguments: argparse.Namespace, config: Config) -> tuple[str, o
     head = "".join(arguments.head.split()).lower()
     if not anchors.is_head(head) or not arguments.terminal:
         raise ValueError("--head is the 64 digits on the slip, --terminal the till's id")
-    database = Database(config.database.url, pool=1)
-    try:
-        with database.reading() as session:
-            told = anchors.told(session, arguments.terminal, head)
-            newest = anchors.newest(session, [arguments.terminal]).get(arguments.terminal)
-    finally:
-        database.close()
+    with open_database(config.database.url) as database, database.reading() as session:
+        told = anchors.told(session, arguments.terminal, head)
+        newest = anchors.newest(session, [arguments.terminal]).get(arguments.terminal)
     if told is not None:
         place = f"line {told.line}" if told.line else f"just before request {told.source}"
         words = f"{arguments.terminal}: the same head {head}, {place}, told {told.at:%Y-%m-%d %H:%M} UTC"

@@ -18,7 +18,7 @@ from backoffice.config import Config, load_config
 from backoffice.desired import commands as desired
 from backoffice.profiles import add_profiles, load_profiles
 from backoffice.signing import make_key_file, public_key_of
-from backoffice.store.database import Database, upgrade
+from backoffice.store.database import open_database, upgrade
 from pos_agent.errors import ConfigFileError
 
 
@@ -69,7 +69,7 @@ def _keys(arguments: argparse.Namespace, config: Config) -> int:
 
 def _person_add(arguments: argparse.Namespace, config: Config) -> int:
     password = _read_password()
-    with _database(config) as database, database.writing() as session:
+    with open_database(config.database.url) as database, database.writing() as session:
         person_id = enrolment.add_person(
             session,
             login=arguments.login,
@@ -83,7 +83,7 @@ def _person_add(arguments: argparse.Namespace, config: Config) -> int:
 
 def _person_password(arguments: argparse.Namespace, config: Config) -> int:
     password = _read_password()
-    with _database(config) as database, database.writing() as session:
+    with open_database(config.database.url) as database, database.writing() as session:
         enrolment.set_password(session, login=arguments.login, password=password)
     return _say(arguments, f"sign-in {arguments.login} has another password", {"login": arguments.login})
 
@@ -94,13 +94,13 @@ def _read_password() -> str:
 
 def _person_mark(arguments: argparse.Namespace, config: Config) -> int:
     is_active = arguments.action == "allow"
-    with _database(config) as database, database.writing() as session:
+    with open_database(config.database.url) as database, database.writing() as session:
         enrolment.mark_person(session, arguments.person, is_active=is_active)
     return _say(arguments, f"person {arguments.person} active={is_active}", {"person_id": arguments.person})
 
 
 def _terminal_add(arguments: argparse.Namespace, config: Config) -> int:
-    with _database(config) as database, database.writing() as session:
+    with open_database(config.database.url) as database, database.writing() as session:
         enrolment.add_terminal(
             session,
             terminal_id=arguments.id,
@@ -114,13 +114,13 @@ def _terminal_add(arguments: argparse.Namespace, config: Config) -> int:
 
 def _terminal_mark(arguments: argparse.Namespace, config: Config) -> int:
     is_denied = arguments.action == "deny"
-    with _database(config) as database, database.writing() as session:
+    with open_database(config.database.url) as database, database.writing() as session:
         enrolment.mark_terminal(session, arguments.id, is_denied=is_denied)
     return _say(arguments, f"terminal {arguments.id} denied={is_denied}", {"terminal_id": arguments.id})
 
 
 def _operator_map(arguments: argparse.Namespace, config: Config) -> int:
-    with _database(config) as database, database.writing() as session:
+    with open_database(config.database.url) as database, database.writing() as session:
         enrolment.map_operator(
             session,
             merchant_id=arguments.merchant,
@@ -133,7 +133,7 @@ def _operator_map(arguments: argparse.Namespace, config: Config) -> int:
 
 def _sales_import(arguments: argparse.Namespace, config: Config) -> int:
     rows = sales.read_file(arguments.file)
-    with _database(config) as database, database.writing() as session:
+    with open_database(config.database.url) as database, database.writing() as session:
         count = sales.store(session, rows, lookup_key=lookup_key(config))
     return _say(arguments, f"{count} sales", {"sales": count})
 
@@ -142,7 +142,7 @@ def _demo_data(arguments: argparse.Namespace, config: Config) -> int:
     now = system_now()
     if arguments.today:
         now = datetime.combine(date.fromisoformat(arguments.today), time(12), UTC)
-    with _database(config) as database, database.writing() as session:
+    with open_database(config.database.url) as database, database.writing() as session:
         merchant_id = arguments.merchant or enrolment.only_merchant(session)
         rows = demo.demo_sales(
             now, merchant_id=merchant_id, acquirer_id=arguments.acquirer, terminal_id=arguments.terminal
@@ -164,19 +164,6 @@ def lookup_key(config: Config) -> bytes:
         return b64decode(Path(config.lookup_key_file).read_text("ascii").strip(), validate=True)
     except (OSError, ValueError) as error:
         raise ConfigFileError(f"{config.lookup_key_file}: {error}") from error
-
-
-class _database:  # noqa: N801 - reads as a statement: with _database(config) as database
-    """A database for one command, closed at its end."""
-
-    def __init__(self, config: Config) -> None:
-        self._database = Database(config.database.url, pool=1)
-
-    def __enter__(self) -> Database:
-        return self._database
-
-    def __exit__(self, *_: object) -> None:
-        self._database.close()
 
 
 def _rescue(arguments: argparse.Namespace, config: Config) -> int:

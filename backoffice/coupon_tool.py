@@ -15,7 +15,7 @@ from backoffice.coupons import Order
 from backoffice.ingest.context import Context
 from backoffice.review import Actor, DecisionError
 from backoffice.rules import RANKS
-from backoffice.store.database import Database
+from backoffice.store.database import Database, open_database
 from backoffice.store.schema import Account, Coupon, Person
 from pos_agent.domain.identifiers import grouped
 from pos_agent.domain.money import format_amount, parse_yuan
@@ -28,15 +28,13 @@ def run(arguments: argparse.Namespace, config: Config) -> tuple[str, object, boo
     Raises:
         ValueError: No such person, or several merchants and none named.
     """
-    database = Database(config.database.url, pool=1)
     try:
-        return _ACTIONS[arguments.action](arguments, Context(config, system_now, lambda: ""), database)
+        with open_database(config.database.url) as database:
+            return _ACTIONS[arguments.action](arguments, Context(config, system_now, lambda: ""), database)
     except DecisionError as error:
         context = Context(config, system_now, lambda: "")
         sentences = why_not_in_all(context, error)
         return " / ".join(sentences.values()), {"error": {"code": error.code, **sentences}}, False
-    finally:
-        database.close()
 
 
 def _actor(database: Database, person_id: str) -> Actor:

@@ -5,7 +5,6 @@ import getpass
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from backoffice import certificates, enrolment, invitations, renewals
 from backoffice.authority import Authority, fingerprint, load_authority, make_authority, write_new
 from backoffice.clock import system_now
 from backoffice.config import Config
-from backoffice.store.database import Database
+from backoffice.store.database import open_database
 from backoffice.store.schema import Merchant, Terminal
 from backoffice.web.auth import hash_pin
 from pos_agent.domain.identifiers import grouped
@@ -70,7 +69,7 @@ def invite(arguments: argparse.Namespace, config: Config) -> Said:
     url = clean_url(arguments.url or config.server.public_url)
     _need(("tls.ca_file", config.tls.ca_file), ("enrolment.ca_cert_file", config.enrolment.ca_cert_file))
     supervisor = _supervisor(arguments)
-    with closing(Database(config.database.url, pool=1)) as database, database.writing() as session:
+    with open_database(config.database.url) as database, database.writing() as session:
         merchant_id = arguments.merchant or _merchant_of(session, arguments.terminal_id)
         merchant = session.get(Merchant, merchant_id)
         terms = invitations.Terms(
@@ -130,7 +129,7 @@ def _text(name: str) -> str:
 
 def waiting(_arguments: argparse.Namespace, config: Config) -> Said:
     """List the tills that wait for a person."""
-    with closing(Database(config.database.url, pool=1)) as database, database.reading() as session:
+    with open_database(config.database.url) as database, database.reading() as session:
         new, expired = invitations.waiting(session), renewals.waiting(session)
     lines = [f"{one.terminal_id}  enrolment  {one.fingerprint}  since {one.since:%Y-%m-%d %H:%M} UTC" for one in new]
     lines += [f"{one.terminal_id}  renewal of an expired certificate" for one in expired]
@@ -140,7 +139,7 @@ def waiting(_arguments: argparse.Namespace, config: Config) -> Said:
 def accept(arguments: argparse.Namespace, config: Config) -> Said:
     """Accept a till: its fingerprint is given or asked for; an expired certificate needs none."""
     authority, now, by = _authority(config), system_now(), f"cli:{getpass.getuser()}"
-    with closing(Database(config.database.url, pool=1)) as database, database.writing() as session:
+    with open_database(config.database.url) as database, database.writing() as session:
         if any(one.terminal_id == arguments.terminal_id for one in renewals.waiting(session)):
             renewals.accept(session, arguments.terminal_id, by=by, now=now)
             return f"{arguments.terminal_id} may renew", {"terminal_id": arguments.terminal_id, "what": "renewal"}
@@ -164,7 +163,7 @@ def _ask_fingerprint() -> str:
 
 def refuse(arguments: argparse.Namespace, config: Config) -> Said:
     """Refuse a till that waits."""
-    with closing(Database(config.database.url, pool=1)) as database, database.writing() as session:
+    with open_database(config.database.url) as database, database.writing() as session:
         found = [one for one in invitations.waiting(session) if one.terminal_id == arguments.terminal_id]
         if found:
             invitations.refuse(session, arguments.terminal_id, fingerprint=found[0].fingerprint, now=system_now())
@@ -176,7 +175,7 @@ def refuse(arguments: argparse.Namespace, config: Config) -> Said:
 def revoke(arguments: argparse.Namespace, config: Config) -> Said:
     """Deny a till, revoke its certificates, and tell the broker by a new list."""
     wanted, now = config.enrolment, system_now()
-    with closing(Database(config.database.url, pool=1)) as database, database.writing() as session:
+    with open_database(config.database.url) as database, database.writing() as session:
         enrolment.mark_terminal(session, arguments.terminal_id, is_denied=True)
         count = certificates.revoke_all(session, arguments.terminal_id, now=now)
     if wanted.crl_file:
@@ -199,7 +198,7 @@ def _publish(config: Config) -> None:
         OSError: The list cannot be written, or the broker's command cannot be run or fails.
     """
     wanted, now = config.enrolment, system_now()
-    with closing(Database(config.database.url, pool=1)) as database, database.reading() as session:
+    with open_database(config.database.url) as database, database.reading() as session:
         data = certificates.revocation_list(session, _authority(config), wanted, now=now)
     try:
         certificates.publish_list(data, wanted)

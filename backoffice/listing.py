@@ -15,7 +15,7 @@ from backoffice.config import Config
 from backoffice.ingest.context import Context
 from backoffice.review import Actor
 from backoffice.states import State
-from backoffice.store.database import Database
+from backoffice.store.database import open_database
 from backoffice.web import facts, fleet, lists
 from pos_agent.domain.money import format_amount
 from pos_agent.i18n.backoffice import text
@@ -133,9 +133,5 @@ def both(moment: datetime | None, config: Config) -> str:
 
 
 def _read(config: Config, work: Callable[[Session], _T]) -> _T:
-    database = Database(config.database.url, pool=1)
-    try:
-        with database.reading() as session:
-            return work(session)
-    finally:
-        database.close()
+    with open_database(config.database.url) as database, database.reading() as session:
+        return work(session)

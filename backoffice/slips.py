@@ -12,7 +12,7 @@ from backoffice.config import Config
 from backoffice.ingest import rescue
 from backoffice.ingest.context import Context
 from backoffice.ingest.rescue import Rescued
-from backoffice.store.database import Database
+from backoffice.store.database import Database, open_database
 from pos_agent.i18n.backoffice import LOCALES, text
 
 #: A page of codes is typed by a scanner, one a line; nobody has more slips of one dead card in hand.
@@ -28,23 +28,17 @@ def rescue_slips(arguments: argparse.Namespace, config: Config) -> tuple[str, ob
     if arguments.file is not None and outbox_files.is_outbox_file(arguments.file):
         return _outbox_file(arguments, config)
     lines = [line.strip() for line in _read(arguments).splitlines() if line.strip()] or [""]
-    database = Database(config.database.url, pool=1)
-    try:
+    with open_database(config.database.url) as database:
         found = [_take(database, config, line, actor=f"rescue:{arguments.by}"[:80]) for line in lines]
-    finally:
-        database.close()
     facts = [{**msgspec.to_builtins(each), **_sentences(each)} for each in found]
     words = "\n".join(" / ".join(_sentences(each).values()) for each in found)
     return words, facts, all(each.is_here for each in found)
 
 
 def _outbox_file(arguments: argparse.Namespace, config: Config) -> tuple[str, object, bool]:
-    database = Database(config.database.url, pool=1)
-    try:
+    with open_database(config.database.url) as database:
         context = Context(config, system_now, lambda: secrets.token_hex(16))
         taken = outbox_files.take(database, context, arguments.file, actor=f"rescue:{arguments.by}"[:80])
-    finally:
-        database.close()
     if taken.refused:
         sentences = {locale: text(f"error.rescue_file_{taken.refused}", locale) for locale in LOCALES}
     else:

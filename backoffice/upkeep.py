@@ -11,7 +11,7 @@ from backoffice.clock import system_now
 from backoffice.config import AcquirerConfig, Config
 from backoffice.execution import lease
 from backoffice.ingest.context import Context
-from backoffice.store.database import Database, upgrade
+from backoffice.store.database import open_database, upgrade
 
 
 def back_up(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
@@ -49,29 +49,22 @@ def restore(arguments: argparse.Namespace, config: Config) -> tuple[str, object]
 def _begin(config: Config, *, lost_epoch: int, is_checked: bool = False) -> int:
     """Start a new epoch; `is_checked`: nobody uses the database, whatever leases its copy names."""
     upgrade(config.database.url)
-    database = Database(config.database.url, pool=1)
-    try:
+    with open_database(config.database.url) as database:
         if not is_checked and lease.is_working(database, system_now):
             raise backup.BackupError("a back office runs on this database: stop it first")
         with database.writing() as session:
             return restoring.begin(session, system_now, lost_epoch=lost_epoch)
-    finally:
-        database.close()
 
 
 def resume(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
     """Say how far a restore is; end it where a person answers for what could not be checked."""
-    database = Database(config.database.url, pool=1)
     context = Context(config, system_now, lambda: "")
-    try:
-        with database.writing() as session:
-            if arguments.anyway:
-                restoring.finish(session, context, by=f"person:{arguments.by}")
-            else:
-                restoring.finish_if_done(session, context)
-            found = restoring.progress(session)
-    finally:
-        database.close()
+    with open_database(config.database.url) as database, database.writing() as session:
+        if arguments.anyway:
+            restoring.finish(session, context, by=f"person:{arguments.by}")
+        else:
+            restoring.finish_if_done(session, context)
+        found = restoring.progress(session)
     return _describe(found), msgspec.to_builtins(found)
 
 
@@ -101,20 +94,16 @@ def reconcile(arguments: argparse.Namespace, config: Config) -> tuple[str, objec
     lines = _bill(arguments, profile)
     zone = ZoneInfo(config.server.time_zone)
     period = _period(arguments, zone) or reconciliation.whole_days(lines, zone)
-    database = Database(config.database.url, pool=1)
-    try:
-        with database.writing() as session:
-            found = reconciliation.reconcile(
-                session,
-                system_now,
-                lines,
-                acquirer_id=arguments.acquirer,
-                prefix=profile.refund_no_prefix,
-                period=period,
-            )
-            given = coupon_facts.sums(session, period.start, period.end) if period else coupon_facts.sums(session)
-    finally:
-        database.close()
+    with open_database(config.database.url) as database, database.writing() as session:
+        found = reconciliation.reconcile(
+            session,
+            system_now,
+            lines,
+            acquirer_id=arguments.acquirer,
+            prefix=profile.refund_no_prefix,
+            period=period,
+        )
+        given = coupon_facts.sums(session, period.start, period.end) if period else coupon_facts.sums(session)
     words = f"{_describe_result(found, period)}\n{_describe_coupons(given)}"
     return words, {**msgspec.to_builtins(found), "coupons": msgspec.to_builtins(given)}
 

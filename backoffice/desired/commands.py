@@ -2,8 +2,7 @@
 
 import argparse
 import getpass
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import msgspec
 from sqlalchemy import select
@@ -15,7 +14,7 @@ from backoffice.desired import bundle as bundles
 from backoffice.desired import progress, rollouts, waiting
 from backoffice.desired.bundle import Bundle, BundleError
 from backoffice.listing import both
-from backoffice.store.database import Database
+from backoffice.store.database import open_database
 from backoffice.store.schema import Terminal
 from pos_agent.domain.desired import ConfigState
 from pos_agent.protocol.ed25519 import PublicKey
@@ -45,28 +44,8 @@ def pins(config: Config) -> dict[str, PublicKey]:
         raise BundleError(f"[fleet.keys]: {error}") from error
 
 
-@contextmanager
-def _writing(config: Config) -> Iterator[Session]:
-    database = Database(config.database.url, pool=1)
-    try:
-        with database.writing() as session:
-            yield session
-    finally:
-        database.close()
-
-
-@contextmanager
-def _reading(config: Config) -> Iterator[Session]:
-    database = Database(config.database.url, pool=1)
-    try:
-        with database.reading() as session:
-            yield session
-    finally:
-        database.close()
-
-
 def _plan(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
-    with _reading(config) as session:
+    with open_database(config.database.url) as database, database.reading() as session:
         wanted = arguments.terminal or list(
             session.scalars(select(Terminal.terminal_id).order_by(Terminal.terminal_id))
         )
@@ -86,7 +65,7 @@ def _skipped(skipped: list[rollouts.Skipped]) -> list[str]:
 
 def _push(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
     bundle = bundles.read(arguments.bundle, Bundle)
-    with _writing(config) as session:
+    with open_database(config.database.url) as database, database.writing() as session:
         count = rollouts.push(
             session,
             bundle,
@@ -100,7 +79,7 @@ def _push(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
 
 
 def _release(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
-    with _writing(config) as session:
+    with open_database(config.database.url) as database, database.writing() as session:
         if arguments.if_success is not None:
             _gate(session, arguments)
         count, skipped = rollouts.release(
@@ -136,7 +115,7 @@ def _share(wave: str) -> int:
 
 
 def _undo(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
-    with _writing(config) as session:
+    with open_database(config.database.url) as database, database.writing() as session:
         count = rollouts.undo(session, arguments.rollout, now=system_now)
     return f"{arguments.rollout}: undone at {count} tills", {"rollout": arguments.rollout, "undone": count}
 
@@ -146,13 +125,13 @@ def _turn(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
         "pause": (rollouts.pause, "paused: nothing more goes out; what is out stays (undo takes it back)"),
         "resume": (rollouts.resume, "goes on"),
     }[arguments.action]
-    with _writing(config) as session:
+    with open_database(config.database.url) as database, database.writing() as session:
         work(session, arguments.rollout, now=system_now)
     return f"{arguments.rollout} {words}", {"rollout": arguments.rollout, "action": arguments.action}
 
 
 def _status(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
-    with _reading(config) as session:
+    with open_database(config.database.url) as database, database.reading() as session:
         names = [arguments.rollout] if arguments.rollout else progress.rollouts(session)
         found = [progress.of(session, name) for name in names]
     if not arguments.rollout:
@@ -181,7 +160,7 @@ def terminal_show(arguments: argparse.Namespace, config: Config) -> tuple[str, o
     Raises:
         ValueError: No such till.
     """
-    with _reading(config) as session:
+    with open_database(config.database.url) as database, database.reading() as session:
         if session.get(Terminal, arguments.id) is None:
             raise ValueError(f"no till {arguments.id}")
         found = progress.tills(session, [arguments.id])[arguments.id]

@@ -102,6 +102,16 @@ class Database:
         self._reader.dispose()
 
 
+@contextmanager
+def open_database(url: str) -> Iterator[Database]:
+    """Open a database for one command, and close it at the end."""
+    database = Database(url, pool=1)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
 def _repeating(transaction: Callable[[], _T]) -> _T:
     for _ in range(_TRIES - 1):
         try:
