@@ -21,7 +21,7 @@ from drivers.escpos.raster import LineRasterizer
 from pos_agent.domain.screen import cell_width
 from pos_agent.domain.slip import Barcode, Block, Cut, Feed, QrCode, Row, Rule, SlipDocument, Text
 from tests.bench.measure import Measured, median
-from tests.unit.printing.samples import REQUEST, maker
+from tests.fakes.slip_samples import REQUEST, maker
 
 _FONTS = ("/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc", "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
 _WIDTH_DOTS, _CELL_DOTS = 576, 12

@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from pos_agent.journal.store import Journal
-from tests.fakes.broker_samples import TERMINAL_ID, ManualClock, make_request
+from tests.fakes.clocks import ManualClock
+from tests.fakes.samples import TERMINAL_ID, make_request
 
 _TICK_S = 0.02
 

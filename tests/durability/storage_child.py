@@ -12,7 +12,8 @@ from pathlib import Path
 
 from pos_agent.errors import JournalError
 from pos_agent.journal.store import Journal
-from tests.fakes.broker_samples import TERMINAL_ID, ManualClock, make_request, make_slip
+from tests.fakes.clocks import ManualClock
+from tests.fakes.samples import TERMINAL_ID, make_request, make_slip
 
 #: Room for the reserve, for what must stay free beside it, and a little more.
 _SIZE = "56M"

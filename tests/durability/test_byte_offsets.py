@@ -23,9 +23,9 @@ from pos_agent.printing.slips import mark_copy
 from pos_agent.printing.spooler import Spooler
 from tests.fakes.durability_part import portion
 from tests.fakes.durability_printer import FailingPrinter, Fault
+from tests.fakes.slip_samples import maker, request
 from tests.unit.drivers.links_usb import fake_backend
 from tests.unit.drivers.links_usb.fake_backend import PRODUCT_ID, VENDOR_ID
-from tests.unit.printing.samples import maker, request
 from tests.unit.printing.test_spooler import FakeClock
 
 _PROFILE = Path(__file__).parents[2] / "config" / "devices" / "generic-80mm.toml"

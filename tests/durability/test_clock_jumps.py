@@ -11,9 +11,10 @@ from pos_agent.domain.refund import RefundState
 from pos_agent.journal.store import Journal
 from pos_agent.workflow import timers
 from pos_agent.workflow.states import TIMEOUTS_S, State
-from tests.fakes.broker_samples import TERMINAL_ID, ManualClock
+from tests.fakes.clocks import ManualClock
+from tests.fakes.samples import TERMINAL_ID, WECHAT_ORDER, make_sale
 from tests.fakes.table_walk import Step, Way, ways_of_the_table, world_with
-from tests.unit.workflow.rig import WECHAT_ORDER, Till, running, sale
+from tests.unit.workflow.rig import Till, running
 
 YEAR = timedelta(days=366)
 JUMPS = [YEAR, -YEAR]
@@ -49,7 +50,7 @@ def deadlines(till: Till) -> dict[str, float]:
 @pytest.mark.parametrize("state", WAYS, ids=lambda state: state.value)
 async def test_d19_clock_jump_in_a_state_moves_no_time_out_and_blocks_no_key(state: State, jump: timedelta) -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         await till.online()
@@ -74,7 +75,7 @@ async def test_d19_clock_jump_in_a_state_moves_no_time_out_and_blocks_no_key(sta
 )
 async def test_d19_clock_jump_before_confirm_still_commits_one_flagged_request(state: State, jump: timedelta) -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     way = WAYS[State.CONFIRM] if state is not State.AMOUNT else (*WAYS[state], "3", "ENTER", "1")
     async with running(till):
         await till.sign_in()

@@ -13,7 +13,8 @@ from pos_agent.domain.refund import MoneyMoved, RefundState, RefundUpdate
 from pos_agent.journal.store import Journal
 from pos_agent.workflow import effects as fx
 from pos_agent.workflow.performer import Performer
-from tests.unit.workflow.rig import WECHAT_ORDER, Till, running, sale
+from tests.fakes.samples import WECHAT_ORDER, make_sale
+from tests.unit.workflow.rig import Till, running
 
 #: What an effect writes. An effect that is in neither list fails a test: say where it belongs, and reach it.
 WRITES = ("commit_refund", "save_draft", "drop_draft", "request_withdraw", "answer_question", "add_print_job")
@@ -108,7 +109,7 @@ class Cuts:
 
 async def whole_day(till: Till, journal: Journal) -> None:
     """Reach every effect that writes."""
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         await till.wait_for(lambda: till.state == "MENU")

@@ -25,8 +25,8 @@ from pos_agent.printing.spooler import Spooler
 from tests.fakes.durability_ladder import Fault, LadderPrinter, Point, Where, points
 from tests.fakes.durability_part import PORTIONS, portion
 from tests.fakes.journal import FakePrintJobs
+from tests.fakes.slip_samples import maker, request
 from tests.fakes.virtual_time import VirtualTimeLoop
-from tests.unit.printing.samples import maker, request
 from tests.unit.printing.test_spooler import FakeClock
 
 _PROFILE = Path(__file__).parents[2] / "config" / "devices" / "generic-80mm.toml"

@@ -15,9 +15,10 @@ from pos_agent.domain.slip import PrintOutcome
 from pos_agent.errors import JournalError
 from pos_agent.journal.records import PrintJobRecord, RefundRecord
 from pos_agent.journal.store import Journal
-from tests.fakes.broker_samples import TERMINAL_ID, ManualClock
+from tests.fakes.clocks import ManualClock
 from tests.fakes.durability_part import portion
 from tests.fakes.durability_trace import STRACE, Disk, Step, parse, strace_command
+from tests.fakes.samples import TERMINAL_ID
 
 pytestmark = pytest.mark.skipif(STRACE is None, reason="needs Debian's strace")
 MARKS = "marks"

@@ -16,7 +16,8 @@ from pos_agent.journal import _schema
 from pos_agent.journal.records import Draft
 from pos_agent.journal.store import Journal
 from pos_agent.protocol.messages import AckStatus, AppAckMessage
-from tests.fakes.broker_samples import START, TERMINAL_ID, ManualClock, make_request, make_slip, make_update
+from tests.fakes.clocks import ManualClock
+from tests.fakes.samples import START, TERMINAL_ID, make_request, make_slip, make_update
 
 #: Pages until SQLite folds the WAL back: small, so that a short trace holds many checkpoints.
 CHECKPOINT_PAGES = 24

@@ -31,7 +31,7 @@ from pos_agent.protocol.messages import (
     UpMessage,
 )
 from pos_agent.protocol.topics import BACK_OFFICE_STATE, Leaf, terminal_topic
-from tests.fakes.broker_samples import START, make_update
+from tests.fakes.samples import START, make_update
 
 OFFICE_KID = "bo-2026"
 

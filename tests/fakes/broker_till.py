@@ -17,7 +17,8 @@ from pos_agent.protocol.ed25519 import PrivateKey, PublicKey
 from pos_agent.sync.keys import SyncKeys
 from pos_agent.sync.service import SyncService
 from tests.fakes.broker_office import OFFICE_KID
-from tests.fakes.broker_samples import RunningClock, make_slip
+from tests.fakes.clocks import RunningClock
+from tests.fakes.samples import make_slip
 
 
 def result_slips(request: RefundRequest, update: RefundUpdate, *, now: datetime) -> Sequence[SlipDocument]:

@@ -16,17 +16,7 @@ from pos_agent.domain.approval import ApprovalAnswer
 from pos_agent.domain.codes import Code, CodeKind
 from pos_agent.domain.config import PolicyConfig
 from pos_agent.domain.events import PinChecked
-from pos_agent.domain.refund import (
-    Channel,
-    Entry,
-    MoneyMoved,
-    OriginalReference,
-    ReferenceKind,
-    RefundRequest,
-    RefundState,
-    RefundType,
-    RefundUpdate,
-)
+from pos_agent.domain.refund import MoneyMoved, OriginalReference, ReferenceKind, RefundRequest, RefundState, RefundType
 from pos_agent.domain.sale import LookUpOutcome, LookUpResult
 from pos_agent.journal.records import RefundRecord
 from pos_agent.workflow.guards import typed_amount
@@ -34,12 +24,12 @@ from pos_agent.workflow.model import Context, Facts, Fresh, Input, RefundEntry, 
 from pos_agent.workflow.rows import Next, Row
 from pos_agent.workflow.states import State, Trigger
 from pos_agent.workflow.table import TABLE, rows_of
-from tests.unit.workflow.rig import PHRASES, REASONS, WECHAT_ORDER, sale
+from tests.fakes.samples import PHRASES, REASONS, WECHAT_ORDER, make_request, make_sale, make_update, order_reference
 
 NOW = datetime(2026, 11, 23, 14, 5, tzinfo=UTC)
 POLICY = PolicyConfig(retype_from_minor=50_000)
 RULES = Rules(policy=POLICY, reasons=REASONS, phrases=PHRASES, terminal_id="t-1")
-ORDER = OriginalReference(ReferenceKind.MERCHANT_ORDER_NO, WECHAT_ORDER)
+ORDER = order_reference()
 HASHED = OriginalReference(ReferenceKind.ORDER_NO_HASH, "ab" * 32)
 OWN_SLIP = "9834567800000000000199"
 #: The answer to a question about the whole of the largest sale.
@@ -105,11 +95,11 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
 
 def found(**fields: Any) -> LookUpResult:
     """Return the answer of a back office that knows the sale."""
-    return LookUpResult(lookup_id="x", outcome=LookUpOutcome.FOUND, sale=sale(**fields))
+    return LookUpResult(lookup_id="x", outcome=LookUpOutcome.FOUND, sale=make_sale(**fields))
 
 
 def _draft(state: State) -> dict[str, Any]:
-    entry = RefundEntry(reference=ORDER, entry="scanned", tail="907890", sale=sale(), paid_minor=12800)  # type: ignore[arg-type]
+    entry = RefundEntry(reference=ORDER, entry="scanned", tail="907890", sale=make_sale(), paid_minor=12800)  # type: ignore[arg-type]
     entry.amount_minor, entry.reason_code = 1000, "R07"
     return {"pin": _right("01", "cashier"), "draft": entry, "draft_state": state}
 
@@ -164,37 +154,26 @@ def _rows_of(state: State, trigger: Trigger) -> tuple[Row, ...]:
 
 
 def kept_request() -> RefundRequest:
-    return RefundRequest(
+    return make_request(
+        order_no=WECHAT_ORDER,
         refund_request_id=OWN_SLIP,
-        terminal_id="t-1",
-        merchant_id="m1",
-        operator_no="01",
+        terminal_id=RULES.terminal_id,
         created_at=NOW,
-        is_clock_trusted=True,
-        boot_id="boot1",
-        entry=Entry.SCANNED,
-        original_reference=ORDER,
-        reference_tail="907890",
-        channel=Channel.WECHAT,
         refund_type=RefundType.PARTIAL,
         amount_minor=100,
-        currency="CNY",
         reason_code="R07",
-        policy_version="1",
         seq=1,
-    )
-
-
-def _update(state: RefundState) -> RefundUpdate:
-    return RefundUpdate(
-        refund_request_id=OWN_SLIP, state=state, epoch=1, seq=1, money_moved=MoneyMoved.NO, at=NOW, question="?"
     )
 
 
 def world_with(state: RefundState) -> dict[str, Any]:
     """Return the facts of a till whose one request is in this state, and news."""
     record = RefundRecord(
-        request=kept_request(), update=_update(state), was_send_attempted=False, is_stored=True, is_held=False
+        request=kept_request(),
+        update=make_update(OWN_SLIP, state, money_moved=MoneyMoved.NO, at=NOW, question="?"),
+        was_send_attempted=False,
+        is_stored=True,
+        is_held=False,
     )
     return {"record": record, "newest": record, "notices": (OWN_SLIP,)}
 

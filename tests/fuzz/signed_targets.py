@@ -17,7 +17,7 @@ from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.envelope import seal
 from pos_agent.protocol.qr_text import Purpose, seal_text
 from pos_agent.settings import DataFinder, Layer, LoadedConfig, load_config
-from tests.fakes.broker_samples import START, TERMINAL_ID, make_request
+from tests.fakes.samples import START, TERMINAL_ID, make_request
 from tests.fuzz.source import Source, twist
 from tests.fuzz.target import Target, plain
 from tests.fuzz.wire_targets import NESTED, UP, documents, encoded

@@ -14,7 +14,7 @@ from pos_agent.protocol.codec import decode_down, decode_up, encode
 from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.envelope import UP_TYPE, pre_authentication_encoding, seal, unseal
 from pos_agent.protocol.topics import parse_terminal_topic
-from tests.fakes.broker_samples import START, TERMINAL_ID, make_request, make_update
+from tests.fakes.samples import START, TERMINAL_ID, make_request, make_update
 from tests.fuzz.source import Source, twist
 from tests.fuzz.target import Target, plain
 

@@ -24,12 +24,8 @@ from backoffice.rules import Facts, SaleFacts, judge, refuse_amount
 from backoffice.states import AT_ACQUIRER, FINAL, WITHDRAWABLE, State, check_edge, wire_state
 from pos_agent.domain.identifiers import make_refund_request_id, refund_no
 from pos_agent.domain.refund import (
-    Channel,
-    Entry,
     Hold,
     MoneyMoved,
-    OriginalReference,
-    ReferenceKind,
     RefundRequest,
     RefundState,
     RefundType,
@@ -37,6 +33,7 @@ from pos_agent.domain.refund import (
 )
 from pos_agent.journal import _backoffice
 from pos_agent.journal._schema import JOURNAL_MIGRATIONS, migrate
+from tests.fakes.samples import make_request, make_update
 
 T = TypeVar("T")
 NOW: Final = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -296,25 +293,17 @@ class Rules:
                 yield f"acquirer {name} {request}", moved_to(_answered(after, request), request, State.FAILED)
 
 
+@functools.cache
 def request_of(request: int, amount_minor: int) -> RefundRequest:
     """Return what a till sends."""
-    return RefundRequest(
-        refund_request_id=IDS[request],
+    return make_request(
+        request + 1,
+        order_no="8",
         terminal_id=f"t-{request}",
         merchant_id="M",
-        operator_no="01",
         created_at=NOW,
-        is_clock_trusted=True,
-        boot_id="b",
-        entry=Entry.SCANNED,
-        original_reference=OriginalReference(ReferenceKind.MERCHANT_ORDER_NO, "8"),
-        reference_tail="8",
-        channel=Channel.WECHAT,
         refund_type=RefundType.PARTIAL,
         amount_minor=amount_minor,
-        currency="CNY",
-        reason_code="R01",
-        policy_version="1",
         seq=request + 1,
     )
 
@@ -399,9 +388,9 @@ def takes(known: Said | None, said: Said) -> bool:
 
 
 def _update(said: Said) -> RefundUpdate:
-    return RefundUpdate(
-        refund_request_id=IDS[0],
-        state=said.state,
+    return make_update(
+        IDS[0],
+        said.state,
         epoch=said.epoch,
         seq=said.seq,
         money_moved=said.money_moved,

@@ -10,7 +10,7 @@ import pytest
 
 from backoffice.ingest.context import Context, Incoming
 from backoffice.ingest.receiver import Receiver
-from backoffice.store.database import Database, upgrade
+from backoffice.store.database import Database
 from backoffice.store.schema import EventRow, Terminal
 from pos_agent.protocol.messages import (
     AckStatus,
@@ -21,8 +21,7 @@ from pos_agent.protocol.messages import (
     SyncReplyMessage,
 )
 from pos_agent.protocol.topics import Leaf, terminal_topic
-from tests.fakes.broker_samples import START
-from tests.fixtures_postgres import empty
+from tests.fakes.samples import START
 from tests.unit.backoffice.world import TERMINAL, World
 
 pytestmark = pytest.mark.slow
@@ -124,8 +123,6 @@ def _office(url: str) -> Iterator[Office]:
 
 @pytest.fixture
 def office(postgresql: str) -> Iterator[Office]:
-    empty(postgresql)
-    upgrade(postgresql)
     with _office(postgresql) as made:
         yield made
 

@@ -16,8 +16,8 @@ from pos_agent.domain.refund import MoneyMoved, OriginalReference, ReferenceKind
 from pos_agent.journal.records import RefundRecord
 from pos_agent.protocol.ed25519 import PublicKey
 from tests.fakes.broker_client import until
-from tests.fakes.broker_samples import make_request
 from tests.fakes.broker_till import TillUnderTest, open_till
+from tests.fakes.samples import make_request
 from tests.integration.backoffice.conftest import PASSWORD, TERMINAL_ID, Desk
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]

@@ -3,22 +3,11 @@
 import base64
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import httpx
 import pytest
 
-from pos_agent.domain.identifiers import make_refund_request_id
-from pos_agent.domain.refund import (
-    Channel,
-    Entry,
-    MoneyMoved,
-    OriginalReference,
-    ReferenceKind,
-    RefundRequest,
-    RefundState,
-    RefundType,
-)
+from pos_agent.domain.refund import MoneyMoved, RefundRequest, RefundState
 from pos_agent.domain.sale import LookUpOutcome
 from pos_agent.protocol.codec import decode_down, encode
 from pos_agent.protocol.ed25519 import PublicKey
@@ -38,6 +27,7 @@ from pos_agent.protocol.messages import (
 from pos_agent.protocol.topics import BACK_OFFICE_STATE, Leaf, terminal_topic
 from tests.fakes.broker_client import Client, running, until
 from tests.fakes.broker_office import OFFICE_KID
+from tests.fakes.samples import make_request, order_reference
 from tests.integration.backoffice.conftest import PASSWORD, TERMINAL_ID, Desk
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -84,26 +74,8 @@ class Till:
         return found
 
 
-def _request(order_no: str, number: int = 1) -> RefundRequest:
-    return RefundRequest(
-        refund_request_id=make_refund_request_id(number),
-        terminal_id=TERMINAL_ID,
-        merchant_id="M1",
-        operator_no="01",
-        created_at=datetime(2026, 11, 23, 12, tzinfo=UTC),
-        is_clock_trusted=True,
-        boot_id="b1",
-        entry=Entry.SCANNED,
-        original_reference=OriginalReference(ReferenceKind.MERCHANT_ORDER_NO, order_no),
-        reference_tail=order_no[-6:],
-        channel=Channel.WECHAT,
-        refund_type=RefundType.FULL,
-        amount_minor=12800,
-        currency="CNY",
-        reason_code="R01",
-        policy_version="p1",
-        seq=number,
-    )
+def _request(order_no: str) -> RefundRequest:
+    return make_request(order_no=order_no, terminal_id=TERMINAL_ID, merchant_id="M1", seq=1)
 
 
 async def _decide(desk: Desk, request_id: str, decision: str, reason: str = "") -> httpx.Response:
@@ -132,10 +104,11 @@ async def test_refund_from_look_up_to_succeeded_moves_money_once(desk: Desk) -> 
     till = Till(desk)
     async with running(till.client):
         await till.hear(lambda m: isinstance(m, BackOfficePresenceMessage) and m.is_online)
-        reference = OriginalReference(ReferenceKind.MERCHANT_ORDER_NO, order_no)
         await till.send(
             Leaf.UP_QUERY,
-            SaleLookUpMessage(terminal_id=TERMINAL_ID, lookup_id="q1", reference=reference, operator_no="01"),
+            SaleLookUpMessage(
+                terminal_id=TERMINAL_ID, lookup_id="q1", reference=order_reference(order_no), operator_no="01"
+            ),
         )
         answer = await till.hear(lambda m: isinstance(m, SaleAnswerMessage))
         assert isinstance(answer, SaleAnswerMessage)

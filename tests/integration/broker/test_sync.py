@@ -16,8 +16,8 @@ from pos_agent.protocol.topics import Leaf
 from pos_agent.sync import lookup, presence, uplink
 from tests.fakes.broker_client import until
 from tests.fakes.broker_office import Office, open_office
-from tests.fakes.broker_samples import make_request, make_update
 from tests.fakes.broker_till import TillUnderTest, open_till
+from tests.fakes.samples import make_request, make_update
 from tests.fixtures_broker import Broker
 
 pytestmark = pytest.mark.broker

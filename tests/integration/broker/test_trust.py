@@ -28,8 +28,8 @@ from pos_agent.protocol.messages import (
 from pos_agent.protocol.topics import BACK_OFFICE_STATE, Leaf, terminal_topic
 from tests.fakes.broker_client import Client, running, until
 from tests.fakes.broker_office import OFFICE_KID, Office, open_office
-from tests.fakes.broker_samples import START, make_request, make_update
 from tests.fakes.broker_till import TillUnderTest, open_till
+from tests.fakes.samples import START, make_request, make_update
 from tests.fixtures_broker import Broker
 
 pytestmark = pytest.mark.broker

@@ -6,8 +6,8 @@ import pytest
 
 from hil.simulators.printer import CLONE_PRINTS, PrinterSpec
 from pos_agent.domain.slip import PrintOutcome
+from tests.fakes.slip_samples import maker, request
 from tests.integration.printing.rig import running
-from tests.unit.printing.samples import maker, request
 
 CLONE = PrinterSpec(answers=frozenset(), prints=CLONE_PRINTS)
 SLIP = maker().request_slips(request())[1]

@@ -23,9 +23,9 @@ from pos_agent.cli import main
 from pos_agent.domain.config import PrinterConfig
 from pos_agent.domain.slip import PrintOutcome
 from pos_agent.i18n.commissioning import COMMISSIONING
+from tests.fakes.slip_samples import maker, request
 from tests.fakes.waiting import until
 from tests.integration.printing.rig import PROFILES, running
-from tests.unit.printing.samples import maker, request
 
 CLONE = PrinterSpec(
     answers=frozenset(), prints=CLONE_PRINTS, manufacturer="POS", product="POS80", serial_number="", near_end_mm=0.0

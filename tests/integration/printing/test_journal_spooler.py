@@ -8,8 +8,8 @@ import pytest
 from pos_agent.domain.slip import PrintOutcome, SlipKind
 from pos_agent.journal.store import Journal
 from pos_agent.printing.spooler import PrintJobs, Spooler
+from tests.fakes.slip_samples import REQUEST_ID, maker, request
 from tests.integration.printing.rig import running
-from tests.unit.printing.samples import REQUEST_ID, maker, request
 from tests.unit.printing.test_spooler import FakeClock
 
 

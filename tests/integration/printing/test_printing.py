@@ -13,8 +13,8 @@ from pos_agent.domain.slip import PrintOutcome
 from pos_agent.printing.rescue import RescueCodes
 from pos_agent.protocol import rescue
 from pos_agent.protocol.ed25519 import PrivateKey
+from tests.fakes.slip_samples import REQUEST_ID, maker, request, update
 from tests.integration.printing.rig import WAIT_S, observed, running
-from tests.unit.printing.samples import REQUEST_ID, maker, request, update
 
 PROVED, SENT, UNKNOWN = PrintOutcome.CONFIRMED, PrintOutcome.SENT, PrintOutcome.UNKNOWN
 SLIPS = maker().request_slips(request())

@@ -6,8 +6,8 @@ import pytest
 
 from hil.simulators.printer import CLONE_PRINTS, PrinterSpec
 from pos_agent.domain.slip import PrintOutcome
+from tests.fakes.slip_samples import maker, request
 from tests.integration.printing.rig import Till, running
-from tests.unit.printing.samples import maker, request
 
 OWN = PrinterSpec()
 #: It calls itself what the till's own printer is, as many do; it answers nothing and prints what it does not know.

@@ -12,7 +12,8 @@ from pos_agent.domain.refund import RefundState
 from pos_agent.journal._reserve import Reserve
 from pos_agent.journal.store import Journal
 from pos_agent.protocol.messages import AckStatus, AppAckMessage
-from tests.fakes.broker_samples import START, TERMINAL_ID, ManualClock, make_request, make_update
+from tests.fakes.clocks import ManualClock
+from tests.fakes.samples import START, TERMINAL_ID, make_request, make_update
 
 
 class Clock(ManualClock):

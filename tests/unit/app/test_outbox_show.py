@@ -9,7 +9,7 @@ import pytest
 from pos_agent import cli
 from pos_agent.domain.slip import PrintOutcome
 from pos_agent.journal.store import Journal
-from tests.unit.printing.samples import maker, request
+from tests.fakes.slip_samples import maker, request
 from tests.unit.printing.test_spooler import FakeClock
 
 CONFIG = """

@@ -11,7 +11,8 @@ from backoffice import anchors, audit, cli
 from backoffice.store.schema import Anchor, AuditLine, EventRow, Refund
 from pos_agent.journal.store import Journal
 from pos_agent.protocol.messages import SyncMessage
-from tests.fakes.broker_samples import ManualClock, make_request
+from tests.fakes.clocks import ManualClock
+from tests.fakes.samples import make_request
 from tests.unit.backoffice.world import TERMINAL, World
 
 HEAD = "ab" * 32

@@ -5,7 +5,8 @@ import pytest
 import pytest_asyncio
 
 from pos_agent.journal.store import Journal
-from tests.fakes.broker_samples import TERMINAL_ID, ManualClock
+from tests.fakes.clocks import ManualClock
+from tests.fakes.samples import TERMINAL_ID
 
 
 @pytest.fixture

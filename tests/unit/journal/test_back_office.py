@@ -6,7 +6,8 @@ from pos_agent.domain.refund import RefundState
 from pos_agent.domain.slip import SlipKind
 from pos_agent.journal.store import Journal
 from pos_agent.protocol.messages import AckStatus, SyncReplyMessage
-from tests.fakes.broker_samples import START, TERMINAL_ID, ManualClock, make_request, make_slip, make_update
+from tests.fakes.clocks import ManualClock
+from tests.fakes.samples import START, TERMINAL_ID, make_request, make_slip, make_update
 from tests.unit.journal.test_requests import ack
 
 

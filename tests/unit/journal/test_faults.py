@@ -13,7 +13,8 @@ import pytest
 from pos_agent.errors import JournalCorruptError, JournalError, JournalFullError, JournalNewerError
 from pos_agent.journal import _storage
 from pos_agent.journal.store import Journal
-from tests.fakes.broker_samples import TERMINAL_ID, ManualClock, make_request, make_slip
+from tests.fakes.clocks import ManualClock
+from tests.fakes.samples import TERMINAL_ID, make_request, make_slip
 from tests.unit.journal.conftest import open_journal
 
 KILLED = """
@@ -21,7 +22,8 @@ import asyncio, os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from pos_agent.journal.store import Journal
-from tests.fakes.broker_samples import TERMINAL_ID, ManualClock, make_request
+from tests.fakes.clocks import ManualClock
+from tests.fakes.samples import TERMINAL_ID, make_request
 
 async def main():
     journal = await Journal.open(Path(sys.argv[1]), terminal_id=TERMINAL_ID, boot_id="b", clock=ManualClock())

@@ -7,7 +7,8 @@ from pos_agent.domain.slip import PrintOutcome, SlipKind
 from pos_agent.errors import JournalError
 from pos_agent.journal.records import Draft
 from pos_agent.journal.store import Journal
-from tests.fakes.broker_samples import START, ManualClock, make_request, make_slip, make_update
+from tests.fakes.clocks import ManualClock
+from tests.fakes.samples import START, make_request, make_slip, make_update
 from tests.unit.journal.conftest import open_journal
 
 LOCK_S = 900

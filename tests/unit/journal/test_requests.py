@@ -16,7 +16,7 @@ from pos_agent.protocol.messages import (
     RefundRequestMessage,
     RefundWithdrawMessage,
 )
-from tests.fakes.broker_samples import START, TERMINAL_ID, make_request, make_slip, make_update
+from tests.fakes.samples import START, TERMINAL_ID, make_request, make_slip, make_update
 
 
 def ack(refund_request_id: str, status: AckStatus = AckStatus.STORED, **changes: object) -> AppAckMessage:

@@ -15,7 +15,8 @@ from pos_agent.errors import JournalCorruptError
 from pos_agent.journal.records import Purged
 from pos_agent.journal.store import Journal
 from pos_agent.protocol.messages import AckStatus, AppAckMessage
-from tests.fakes.broker_samples import START, TERMINAL_ID, ManualClock, make_request, make_slip, make_update
+from tests.fakes.clocks import ManualClock
+from tests.fakes.samples import START, TERMINAL_ID, make_request, make_slip, make_update
 from tests.unit.journal.conftest import open_journal
 
 LATER = START + timedelta(days=800)

@@ -8,8 +8,9 @@ import pytest
 
 from pos_agent.journal import _schema
 from pos_agent.journal.store import Journal
-from tests.fakes.broker_samples import ManualClock, make_request, make_slip
+from tests.fakes.clocks import ManualClock
 from tests.fakes.journal_filler import fill
+from tests.fakes.samples import make_request, make_slip
 from tests.unit.journal.conftest import open_journal
 
 pytestmark = pytest.mark.slow

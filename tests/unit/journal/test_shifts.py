@@ -10,7 +10,8 @@ from pos_agent.domain.shift import ShiftFacts, StateSum
 from pos_agent.domain.slip import SlipDocument, SlipKind, Text
 from pos_agent.errors import JournalCorruptError
 from pos_agent.journal.store import Journal
-from tests.fakes.broker_samples import START, ManualClock, make_request, make_update
+from tests.fakes.clocks import ManualClock
+from tests.fakes.samples import START, make_request, make_update
 from tests.unit.journal.conftest import open_journal
 
 

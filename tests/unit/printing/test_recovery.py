@@ -8,7 +8,7 @@ from pos_agent.domain.slip import PrintOutcome, SlipKind
 from pos_agent.journal.records import RefundRecord
 from pos_agent.printing.recovery import queue_cut_off_copies
 from tests.fakes.journal import FakePrintJobs
-from tests.unit.printing.samples import AT, maker, request
+from tests.fakes.slip_samples import AT, maker, request
 from tests.unit.printing.test_spooler import FakeClock
 
 RECORD = RefundRecord(request=request(), update=None, was_send_attempted=False, is_stored=False, is_held=False)

@@ -11,8 +11,9 @@ from pos_agent.journal.store import Journal
 from pos_agent.printing.rescue import RescueCodes
 from pos_agent.protocol import rescue
 from pos_agent.protocol.ed25519 import PrivateKey
-from tests.fakes.broker_samples import TERMINAL_ID, ManualClock, make_request
-from tests.unit.printing.samples import maker, request
+from tests.fakes.clocks import ManualClock
+from tests.fakes.samples import TERMINAL_ID, make_request
+from tests.fakes.slip_samples import maker, request
 
 KEY = PrivateKey.generate()
 CODES = RescueCodes(kid="d1", key=KEY)

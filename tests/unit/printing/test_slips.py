@@ -11,7 +11,7 @@ from pos_agent.domain.refund import Channel, OriginalReference, ReferenceKind, R
 from pos_agent.domain.slip import Barcode, Cut, Row, SlipDocument, SlipKind, Text
 from pos_agent.printing.slips import shown_reference
 from pos_agent.workflow.ports import SlipPort
-from tests.unit.printing.samples import AT, REQUEST_ID, maker, request, update, words
+from tests.fakes.slip_samples import AT, REQUEST_ID, maker, request, update, words
 
 
 def merchant_slip(**changes: object) -> SlipDocument:

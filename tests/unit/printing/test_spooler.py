@@ -16,7 +16,7 @@ from pos_agent.printing import spooler as spooler_module
 from pos_agent.printing.spooler import Spooler
 from pos_agent.workflow.ports import SpoolerPort
 from tests.fakes.journal import FakePrintJobs
-from tests.unit.printing.samples import AT, REQUEST_ID
+from tests.fakes.slip_samples import AT, REQUEST_ID
 
 CLEAN = PrintReport(outcome=PrintOutcome.SENT_CLEAN, accepted_bytes=9)
 BROKEN = PrintReport(outcome=PrintOutcome.UNKNOWN, accepted_bytes=4, was_interrupted=True)

@@ -7,7 +7,7 @@ from pos_agent.errors import LocalProtocolError, RemoteProtocolError, Unsupporte
 from pos_agent.protocol import codec
 from pos_agent.protocol.messages import AckStatus, AppAckMessage, RefundRequestMessage, TerminalEventMessage
 from pos_agent.protocol.topics import Leaf, parse_terminal_topic, terminal_topic
-from tests.fakes.broker_samples import START, TERMINAL_ID, make_request
+from tests.fakes.samples import START, TERMINAL_ID, make_request
 
 ACK = AppAckMessage(
     terminal_id=TERMINAL_ID,

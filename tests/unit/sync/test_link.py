@@ -7,7 +7,7 @@ from pos_agent.domain.events import Event, LinkChanged
 from pos_agent.mqtt.messages import LinkState
 from pos_agent.protocol.messages import BackOfficePresenceMessage
 from pos_agent.sync._link import LinkView
-from tests.fakes.broker_samples import START
+from tests.fakes.samples import START
 
 UP = LinkState(is_connected=True, conn_seq=1)
 DOWN = LinkState(is_connected=False, conn_seq=1, code="E-CLOCK")

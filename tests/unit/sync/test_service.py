@@ -10,8 +10,8 @@ from pos_agent.mqtt.settings import MqttSettings
 from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.topics import BACK_OFFICE_STATE
 from tests.fakes.broker_client import until
-from tests.fakes.broker_samples import RunningClock
 from tests.fakes.broker_till import TillUnderTest
+from tests.fakes.clocks import RunningClock
 
 #: Nobody listens on the discard port of loopback.
 NOWHERE = MqttSettings(host="127.0.0.1", port=9, client_id="t-test-1", is_encrypted=False)

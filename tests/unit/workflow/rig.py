@@ -3,20 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from pos_agent.domain.config import BrokerConfig, Config, PolicyConfig, TerminalConfig, TrustConfig
 from pos_agent.domain.events import Event, Key, KeyPressed, LinkChanged, ScanRead
-from pos_agent.domain.reasons import Phrase, Reason
-from pos_agent.domain.refund import Channel
-from pos_agent.domain.sale import Sale, SaleLine
 from pos_agent.journal.store import Journal
 from pos_agent.workflow.controller import Controller
 from pos_agent.workflow.performer import Ports
+from tests.fakes.samples import PHRASES, REASONS
 from tests.fakes.workflow_journal import FakeWorkflowJournal
 from tests.fakes.workflow_ports import (
     FakeApprovals,
@@ -29,39 +22,6 @@ from tests.fakes.workflow_ports import (
     FakeSlips,
     FakeSpooler,
 )
-
-_CONFIG = Path(__file__).parents[3] / "config"
-
-
-class _Reasons(msgspec.Struct):
-    reason: tuple[Reason, ...]
-
-
-class _Phrases(msgspec.Struct):
-    phrase: tuple[Phrase, ...]
-
-
-REASONS = msgspec.toml.decode((_CONFIG / "reasons.toml").read_bytes(), type=_Reasons).reason
-PHRASES = msgspec.toml.decode((_CONFIG / "phrases.toml").read_bytes(), type=_Phrases).phrase
-WECHAT_ORDER = "1025112018320000000000208907890"
-
-
-def sale(**fields: Any) -> Sale:
-    """Return a WeChat sale of 128.00, all of it left."""
-    values: dict[str, Any] = {
-        "sale_id": "s1",
-        "order_no": WECHAT_ORDER,
-        "channel": Channel.WECHAT,
-        "acquirer_id": "chinaums",
-        "acquirer_name": "银联商务",
-        "paid_at": datetime(2026, 11, 20, 10, 32, tzinfo=UTC),
-        "paid_minor": 12800,
-        "refunded_minor": 0,
-        "reserved_minor": 0,
-        "refundable_minor": 12800,
-        "lines": (SaleLine(1, "苹果", 2, 12800),),
-    }
-    return Sale(**{**values, **fields})
 
 
 class KeptIncidents:

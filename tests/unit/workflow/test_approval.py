@@ -18,8 +18,9 @@ from pos_agent.workflow.machine import RefundMachine
 from pos_agent.workflow.model import Context, Facts, Fresh, Input, Rules
 from pos_agent.workflow.states import TIMEOUTS_S, State, Trigger
 from pos_agent.workflow.views import NARROW, WIDE, render
+from tests.fakes.samples import PHRASES, REASONS, WECHAT_ORDER, make_sale
 from tests.fakes.table_walk import NOW
-from tests.unit.workflow.rig import PHRASES, REASONS, WECHAT_ORDER, Till, running, sale
+from tests.unit.workflow.rig import Till, running
 
 POLICY = PolicyConfig(operator_limit_minor=10_000, retype_from_minor=100_000)
 PAY_CODE = "134567890123456789"
@@ -29,7 +30,7 @@ PAY_CODE = "134567890123456789"
 async def till() -> AsyncIterator[Till]:
     """A till at SUPERVISOR: the whole sale is over the operator's limit."""
     made = Till(policy=POLICY)
-    made.lookup.sales[WECHAT_ORDER] = sale()
+    made.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(made):
         await made.sign_in()
         await to_supervisor(made)
@@ -215,7 +216,7 @@ async def test_answer_after_the_dialogue_timed_out_is_refused(till: Till) -> Non
 
 async def test_answer_after_a_restart_of_the_daemon_is_refused() -> None:
     till = Till(policy=POLICY)
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         await to_supervisor(till)

@@ -29,7 +29,8 @@ from pos_agent.domain.refund import (
 from pos_agent.domain.sale import LookUpOutcome
 from pos_agent.domain.slip import PrintOutcome
 from pos_agent.errors import JournalFullError
-from tests.unit.workflow.rig import WECHAT_ORDER, Till, running, sale
+from tests.fakes.samples import WECHAT_ORDER, make_sale
+from tests.unit.workflow.rig import Till, running
 
 TRANSACTION_ID = "4200002732202507107819354892"
 ALIPAY_NO = "2026112022001412341234567890"
@@ -39,7 +40,7 @@ ALIPAY_NO = "2026112022001412341234567890"
 async def till(request: pytest.FixtureRequest) -> AsyncIterator[Till]:
     """A till at MENU, online, with one known sale."""
     till = Till(size=request.param)
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.online()
         await till.sign_in()
@@ -104,7 +105,7 @@ async def test_case_02_wechat_bill_barcode_shows_the_sale_and_its_channel(till: 
 
 
 async def test_case_03_typed_transaction_id_is_flagged_keyed(till: Till) -> None:
-    till.lookup.sales[TRANSACTION_ID] = sale()
+    till.lookup.sales[TRANSACTION_ID] = make_sale()
     await till.press("1", *TRANSACTION_ID, "ENTER")
     assert till.state == "SALE"
     await till.press("ENTER", "1", "ENTER")
@@ -115,13 +116,13 @@ async def test_case_03_typed_transaction_id_is_flagged_keyed(till: Till) -> None
 
 
 async def test_case_04_alipay_trade_no_shows_alipay(till: Till) -> None:
-    till.lookup.sales[ALIPAY_NO] = sale(channel=Channel.ALIPAY)
+    till.lookup.sales[ALIPAY_NO] = make_sale(channel=Channel.ALIPAY)
     await till.scan(ALIPAY_NO)
     assert "支付宝" in till.text
 
 
 async def test_case_05_partial_three_of_ten_takes_six_presses(till: Till) -> None:
-    till.lookup.sales[WECHAT_ORDER] = sale(paid_minor=1000, refundable_minor=1000)
+    till.lookup.sales[WECHAT_ORDER] = make_sale(paid_minor=1000, refundable_minor=1000)
     till.presses = 0
     await till.scan(WECHAT_ORDER)
     await till.press("2", "3")
@@ -136,7 +137,7 @@ async def test_case_05_partial_three_of_ten_takes_six_presses(till: Till) -> Non
 
 
 async def test_case_06_second_partial_over_the_remainder_is_refused_at_once(till: Till) -> None:
-    found = sale(paid_minor=1000, refunded_minor=300, refundable_minor=700)
+    found = make_sale(paid_minor=1000, refunded_minor=300, refundable_minor=700)
     till.lookup.sales[WECHAT_ORDER] = found
     await till.scan(WECHAT_ORDER)
     await till.press("2", "8")
@@ -166,7 +167,7 @@ async def test_case_07_08_10_payment_code_is_refused_and_kept_nowhere(
 async def test_case_09_ambiguous_number_is_asked_by_its_length_and_looked_up_by_hash(till: Till) -> None:
     number = "26112312345678901"
     hashed = till.controller._ports.keyed_hash.order_no_hash(number)
-    till.lookup.sales[hashed] = sale(order_no=number)
+    till.lookup.sales[hashed] = make_sale(order_no=number)
     await till.scan(number)
     assert "17位" in till.text
     assert number not in till.text
@@ -242,7 +243,7 @@ async def test_case_17_back_office_silent_is_unknown_and_nobody_waits(till: Till
 
 async def test_case_18_request_past_confirm_is_not_offered_again_after_a_power_cut() -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         await submit(till)
@@ -258,7 +259,7 @@ async def test_case_18_request_past_confirm_is_not_offered_again_after_a_power_c
 @pytest.mark.parametrize(("key", "state"), [("ENTER", "CONFIRM"), ("CANCEL", "MENU")])
 async def test_case_19_power_cut_before_confirm_offers_resume_to_the_same_operator(key: str, state: str) -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         await to_confirm(till)
@@ -284,7 +285,7 @@ async def test_case_19_power_cut_before_confirm_offers_resume_to_the_same_operat
 )
 async def test_case_19_draft_that_may_not_be_offered_is_discarded(keys: tuple[str, ...], later_s: float) -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         await to_confirm(till)
@@ -354,7 +355,7 @@ async def test_case_22_amount_zero_or_three_decimals_is_refused(till: Till, type
 
 
 async def test_case_23_over_the_limit_asks_a_supervisor_and_five_wrong_pins_lock(till: Till) -> None:
-    till.lookup.sales[WECHAT_ORDER] = sale(paid_minor=32800, refundable_minor=32800)
+    till.lookup.sales[WECHAT_ORDER] = make_sale(paid_minor=32800, refundable_minor=32800)
     await to_confirm(till)
     await till.press("ENTER")
     assert till.state == "SUPERVISOR"
@@ -369,7 +370,7 @@ async def test_case_23_over_the_limit_asks_a_supervisor_and_five_wrong_pins_lock
 
 
 async def test_case_23_right_supervisor_pin_submits_under_both_numbers(till: Till) -> None:
-    till.lookup.sales[WECHAT_ORDER] = sale(paid_minor=32800, refundable_minor=32800)
+    till.lookup.sales[WECHAT_ORDER] = make_sale(paid_minor=32800, refundable_minor=32800)
     await to_confirm(till)
     await till.press("ENTER", "0", "2", "ENTER", "1", "3", "5", "7", "ENTER")
     await till.wait_for(lambda: till.state == "RESULT")
@@ -378,7 +379,7 @@ async def test_case_23_right_supervisor_pin_submits_under_both_numbers(till: Til
 
 
 async def test_case_24_supervisor_who_is_the_operator_is_refused(till: Till) -> None:
-    till.lookup.sales[WECHAT_ORDER] = sale(paid_minor=32800, refundable_minor=32800)
+    till.lookup.sales[WECHAT_ORDER] = make_sale(paid_minor=32800, refundable_minor=32800)
     await to_confirm(till)
     await till.press("ENTER", "0", "1", "ENTER")
     assert "不能自审" in till.text
@@ -454,7 +455,7 @@ async def test_case_31_merchant_balance_is_a_hold_and_not_a_failure(till: Till) 
 
 
 async def test_case_33_sale_of_366_days_is_refused_with_the_days(till: Till) -> None:
-    till.lookup.sales[WECHAT_ORDER] = sale(paid_at=till.clock.now() - timedelta(days=366))
+    till.lookup.sales[WECHAT_ORDER] = make_sale(paid_at=till.clock.now() - timedelta(days=366))
     await till.scan(WECHAT_ORDER)
     assert till.state == "REFUSED"
     assert "超过退款期限(365天)" in till.text
@@ -463,7 +464,7 @@ async def test_case_33_sale_of_366_days_is_refused_with_the_days(till: Till) -> 
 
 async def test_case_33_untrusted_clock_does_not_refuse_and_flags(till: Till) -> None:
     till.clock.is_set = False
-    till.lookup.sales[WECHAT_ORDER] = sale(paid_at=till.clock.now() - timedelta(days=366))
+    till.lookup.sales[WECHAT_ORDER] = make_sale(paid_at=till.clock.now() - timedelta(days=366))
     await submit(till)
     request = till.journal.commits[0]
     assert (request.is_clock_trusted, request.flags) == (False, ("clock_untrusted",))
@@ -585,7 +586,7 @@ async def test_scan_at_result_starts_the_next_refund(till: Till) -> None:
 
 async def test_large_amount_is_typed_again() -> None:
     till = Till(policy=PolicyConfig(operator_limit_minor=999_999))
-    till.lookup.sales[WECHAT_ORDER] = sale(paid_minor=50000, refundable_minor=50000)
+    till.lookup.sales[WECHAT_ORDER] = make_sale(paid_minor=50000, refundable_minor=50000)
     async with running(till):
         await till.sign_in()
         await to_confirm(till)
@@ -613,4 +614,4 @@ async def test_result_slips_print_only_at_menu_and_login(till: Till) -> None:
 
 
 def test_case_dates_are_inside_the_window() -> None:
-    assert datetime(2026, 11, 23, tzinfo=UTC) - sale().paid_at < timedelta(days=365)
+    assert datetime(2026, 11, 23, tzinfo=UTC) - make_sale().paid_at < timedelta(days=365)

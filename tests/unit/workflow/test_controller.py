@@ -18,12 +18,13 @@ from pos_agent.domain.slip import PrintOutcome, SlipKind
 from pos_agent.errors import JournalFullError
 from pos_agent.workflow import states, timers
 from pos_agent.workflow.states import State
-from tests.unit.workflow.rig import WECHAT_ORDER, Till, running, sale
+from tests.fakes.samples import WECHAT_ORDER, make_sale
+from tests.unit.workflow.rig import Till, running
 
 
 async def test_full_refund_by_scan_takes_four_presses_and_commits_once() -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.online()
         await till.sign_in()
@@ -40,7 +41,7 @@ async def test_full_refund_by_scan_takes_four_presses_and_commits_once() -> None
 async def test_result_closes_itself_and_counts_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(states.TIMEOUTS_S, State.RESULT, 0.05)
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         await till.scan(WECHAT_ORDER)
@@ -175,7 +176,7 @@ async def test_locale_switches_by_f4_and_stays_for_the_next_screens() -> None:
 
 async def test_lock_keeps_the_draft_for_the_same_operator() -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         await till.scan(WECHAT_ORDER)
@@ -224,7 +225,7 @@ async def test_flood_of_acks_is_read_from_the_journal_once(monkeypatch: pytest.M
 
 async def test_unsure_print_is_said_on_result() -> None:
     till = Till(size=(40, 12))
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         await till.scan(WECHAT_ORDER)
@@ -256,7 +257,7 @@ async def test_number_in_the_local_journal_is_known_even_if_it_looks_like_a_paym
     till = Till()
     number = "26112312345678901"
     hashed = till.controller._ports.keyed_hash.order_no_hash(number)
-    till.lookup.sales[hashed] = sale(order_no=number)
+    till.lookup.sales[hashed] = make_sale(order_no=number)
     async with running(till):
         await till.sign_in()
         await till.scan(number)
@@ -270,7 +271,7 @@ async def test_number_in_the_local_journal_is_known_even_if_it_looks_like_a_paym
 
 async def test_cancel_during_a_commit_still_makes_it_durable() -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         await till.scan(WECHAT_ORDER)

@@ -10,7 +10,8 @@ from pos_agent.domain.refund import MoneyMoved, RefundState, RefundUpdate
 from pos_agent.domain.slip import PrintOutcome, SlipKind
 from pos_agent.workflow import timers
 from pos_agent.workflow.states import State
-from tests.unit.workflow.rig import WECHAT_ORDER, Till, running, sale
+from tests.fakes.samples import WECHAT_ORDER, make_sale
+from tests.unit.workflow.rig import Till, running
 
 
 async def refund(till: Till) -> str:
@@ -37,7 +38,7 @@ async def tell(till: Till, number: str, state: RefundState) -> None:
 
 async def test_case_28_second_request_after_a_rejection_names_the_first() -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         first = await refund(till)
@@ -48,7 +49,7 @@ async def test_case_28_second_request_after_a_rejection_names_the_first() -> Non
 
 async def test_case_28_second_request_without_a_rejection_names_none() -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         first = await refund(till)
@@ -63,7 +64,7 @@ async def test_case_28_second_request_without_a_rejection_names_none() -> None:
 @pytest.mark.parametrize("locale", ["zh-CN", "en"])
 async def test_coupon_key_says_in_words_that_there_are_none_here_and_money_goes_on(locale: str) -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale(is_coupon_offered=True)
+    till.lookup.sales[WECHAT_ORDER] = make_sale(is_coupon_offered=True)
     async with running(till):
         await till.sign_in()
         if locale == "en":
@@ -163,7 +164,7 @@ def till_timer(till: Till, name: str) -> TimerFired:
 )
 async def test_notice_of_a_result_goes_once_its_slip_came_out(outcome: PrintOutcome, is_gone: bool) -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         number = await refund(till)
@@ -177,7 +178,7 @@ async def test_notice_of_a_result_goes_once_its_slip_came_out(outcome: PrintOutc
 
 async def test_notice_of_a_question_stays_when_a_slip_comes_out() -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         number = await refund(till)
@@ -192,7 +193,7 @@ async def test_notice_of_a_question_stays_when_a_slip_comes_out() -> None:
 @pytest.mark.parametrize("jump", [timedelta(days=366), timedelta(days=-366)], ids=["ahead", "back"])
 async def test_d19_clock_jump_hides_no_request_of_the_last_hour(jump: timedelta) -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         for _ in range(5):
@@ -207,7 +208,7 @@ async def test_d19_clock_jump_hides_no_request_of_the_last_hour(jump: timedelta)
 @pytest.mark.parametrize("jump", [timedelta(0), timedelta(days=366), timedelta(days=-366)], ids=["0", "ahead", "back"])
 async def test_d19_restart_with_an_untrusted_clock_hides_no_request_of_the_last_hour(jump: timedelta) -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         for _ in range(5):
@@ -224,7 +225,7 @@ async def test_d19_restart_with_an_untrusted_clock_hides_no_request_of_the_last_
 
 async def test_d19_restart_with_a_trusted_clock_counts_by_it() -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         for _ in range(5):

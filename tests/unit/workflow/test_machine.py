@@ -20,7 +20,7 @@ from pos_agent.workflow.machine import RefundMachine
 from pos_agent.workflow.model import Context, Facts, Input, Rules
 from pos_agent.workflow.states import State, Trigger
 from pos_agent.workflow.views import NARROW, WIDE, render
-from tests.unit.workflow.rig import PHRASES, REASONS, WECHAT_ORDER, sale
+from tests.fakes.samples import PHRASES, REASONS, WECHAT_ORDER, make_sale
 
 AT = datetime(2026, 11, 23, 6, 5, tzinfo=UTC)
 RULES = Rules(policy=PolicyConfig(), reasons=REASONS, phrases=PHRASES)
@@ -39,7 +39,7 @@ def order_code() -> Code:
 
 
 def found() -> LookUpResult:
-    return LookUpResult(lookup_id="1", outcome=LookUpOutcome.FOUND, sale=sale())
+    return LookUpResult(lookup_id="1", outcome=LookUpOutcome.FOUND, sale=make_sale())
 
 
 def at_confirm() -> RefundMachine:
@@ -143,7 +143,9 @@ _ANSWERS = [
     LookUpResult(lookup_id="1", outcome=LookUpOutcome.NOT_FOUND),
     LookUpResult(lookup_id="1", outcome=LookUpOutcome.NO_ANSWER),
     LookUpResult(lookup_id="1", outcome=LookUpOutcome.REFUSED, code="past_window", parameters={"days": "365"}),
-    LookUpResult(lookup_id="1", outcome=LookUpOutcome.FOUND, sale=sale(paid_minor=90_000, refundable_minor=90_000)),
+    LookUpResult(
+        lookup_id="1", outcome=LookUpOutcome.FOUND, sale=make_sale(paid_minor=90_000, refundable_minor=90_000)
+    ),
 ]
 _PINS = [
     PinChecked(1, "01", True, "cashier", "p1"),

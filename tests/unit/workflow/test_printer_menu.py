@@ -3,8 +3,9 @@
 import pytest
 
 from pos_agent.domain.events import DeviceName, DeviceStatusChanged
+from tests.fakes.samples import WECHAT_ORDER, make_sale
 from tests.fakes.workflow_ports import FakeSpooler
-from tests.unit.workflow.rig import WECHAT_ORDER, Till, running, sale
+from tests.unit.workflow.rig import Till, running
 
 SIZES = [(20, 4), (40, 12)]
 
@@ -48,7 +49,7 @@ async def test_slip_of_a_paused_till_is_said_to_wait_not_to_be_without_a_printer
     size: tuple[int, int], words: str
 ) -> None:
     async with running(Till(size=size)) as till:
-        till.lookup.sales[WECHAT_ORDER] = sale()
+        till.lookup.sales[WECHAT_ORDER] = make_sale()
         await till.sign_in()
         await till.press("FN", "9", "2", "CLEAR")
         await till.scan(WECHAT_ORDER)

@@ -6,7 +6,8 @@ import pytest
 
 from pos_agent.domain.slip import SlipKind, Text
 from pos_agent.journal.store import Journal
-from tests.unit.workflow.rig import WECHAT_ORDER, Till, running, sale
+from tests.fakes.samples import WECHAT_ORDER, make_sale
+from tests.unit.workflow.rig import Till, running
 
 PAY_CODE = "134567890123456789"
 PIN = "8642097531"
@@ -17,7 +18,7 @@ async def test_refund_on_the_real_journal_is_durable_and_no_payment_code_or_pin_
 ) -> None:
     monkeypatch.setenv("POS_AGENT_ALLOW_VOLATILE", "1")
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     journal = await Journal.open(tmp_path, terminal_id="t-1", boot_id="boot1", clock=till.clock)
     try:
         await journal.put_operator(operator_no="01", person_id="p01", name="01", role="cashier", pin_hash="x")

@@ -9,7 +9,8 @@ from pos_agent.workflow.model import Context, Input
 from pos_agent.workflow.recorder import RING, Step
 from pos_agent.workflow.replay import read_incident, replay
 from pos_agent.workflow.states import State
-from tests.unit.workflow.rig import WECHAT_ORDER, Till, running, sale
+from tests.fakes.samples import WECHAT_ORDER, make_sale
+from tests.unit.workflow.rig import Till, running
 
 PAY_CODE = "139912345678901234"
 PIN = "2468"
@@ -29,7 +30,7 @@ def differences(data: bytes) -> list[str]:
 
 
 async def whole_story(till: Till) -> bytes:
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     await till.press(*OTHER_PIN, "ENTER", "1", "1", "1", "1", "ENTER", "CANCEL")
     await till.sign_in()
     await till.online()
@@ -90,7 +91,7 @@ async def test_i7_payment_code_split_over_two_reads_is_in_no_incident(place: int
 
 async def test_i7_payment_code_typed_as_an_amount_is_in_no_incident() -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         await till.scan(WECHAT_ORDER)

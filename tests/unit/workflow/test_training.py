@@ -10,7 +10,8 @@ from pos_agent.workflow.model import Context, Facts, Rules
 from pos_agent.workflow.states import State
 from pos_agent.workflow.views import render
 from pos_agent.workflow.views.customer import render_customer
-from tests.unit.workflow.rig import PHRASES, REASONS, WECHAT_ORDER, Till, running, sale
+from tests.fakes.samples import PHRASES, REASONS, WECHAT_ORDER, make_sale
+from tests.unit.workflow.rig import Till, running
 
 NOW = datetime(2026, 11, 23, 14, 5, tzinfo=UTC)
 
@@ -48,7 +49,7 @@ async def test_case_45_training_run_prints_and_keeps_nothing(size: tuple[int, in
 
 async def test_case_45_real_sale_in_training_is_refused_without_asking_the_back_office() -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await begin(till)
         await till.scan(WECHAT_ORDER)
@@ -59,7 +60,7 @@ async def test_case_45_real_sale_in_training_is_refused_without_asking_the_back_
 
 async def test_training_sale_outside_training_is_refused() -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale(is_training=True)
+    till.lookup.sales[WECHAT_ORDER] = make_sale(is_training=True)
     async with running(till):
         await till.sign_in()
         await till.scan(WECHAT_ORDER)
@@ -92,7 +93,7 @@ async def test_case_45_training_ends_at_a_restart() -> None:
 
 async def test_training_shows_and_withdraws_only_what_was_practised() -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         await practise_real(till)
@@ -119,7 +120,7 @@ async def practise_real(till: Till) -> None:
 
 async def test_training_can_begin_at_the_menu_only() -> None:
     till = Till()
-    till.lookup.sales[WECHAT_ORDER] = sale()
+    till.lookup.sales[WECHAT_ORDER] = make_sale()
     async with running(till):
         await till.sign_in()
         await till.scan(WECHAT_ORDER)

@@ -15,12 +15,7 @@ from pos_agent.domain.refund import (
     Entry,
     Hold,
     MoneyMoved,
-    OriginalReference,
-    ReferenceKind,
-    RefundRequest,
     RefundState,
-    RefundType,
-    RefundUpdate,
 )
 from pos_agent.domain.sale import SaleLine
 from pos_agent.domain.screen import Screen, cell_width
@@ -32,7 +27,7 @@ from pos_agent.workflow.model import Context, Facts, RefundEntry, Rules, SlipFac
 from pos_agent.workflow.states import State
 from pos_agent.workflow.views import NARROW, WIDE, render
 from pos_agent.workflow.views.customer import render_customer
-from tests.unit.workflow.rig import PHRASES, REASONS, sale
+from tests.fakes.samples import PHRASES, REASONS, make_request, make_sale, make_update, order_reference
 
 AT = datetime(2026, 11, 23, 6, 5, tzinfo=UTC)
 CHINA = timezone(timedelta(hours=8))
@@ -44,39 +39,27 @@ RULES = Rules(policy=PolicyConfig(text_zh="政策" * 60), reasons=REASONS, phras
 
 
 def record(state: RefundState | None, **fields: Any) -> RefundRecord:
-    request = RefundRequest(
+    request = make_request(
+        order_no=LONG_ORDER,
         refund_request_id=REQUEST_ID,
         terminal_id="t-1",
-        merchant_id="m",
-        operator_no="01",
         created_at=AT,
-        is_clock_trusted=True,
-        boot_id="b",
-        entry=Entry.SCANNED,
-        original_reference=OriginalReference(ReferenceKind.MERCHANT_ORDER_NO, LONG_ORDER),
-        reference_tail=LONG_ORDER[-6:],
-        channel=Channel.WECHAT,
-        refund_type=RefundType.FULL,
         amount_minor=MAX_AMOUNT_MINOR,
-        currency="CNY",
         reason_code="R07",
-        policy_version="1",
         seq=1,
     )
     update = None
     if state is not None:
         moved = fields.pop("moved", MoneyMoved.NO)
         words = {"reason": LONG_NAME, "question": LONG_NAME, "arrival": LONG_NAME, "hold": fields.pop("hold", None)}
-        update = RefundUpdate(
-            refund_request_id=REQUEST_ID, state=state, epoch=1, seq=1, money_moved=moved, at=AT, **words
-        )
+        update = make_update(REQUEST_ID, state, money_moved=moved, at=AT, **words)
     values = {"was_send_attempted": True, "is_stored": state is not None, "is_held": False, **fields}
     return RefundRecord(request=request, update=update, **values)
 
 
 def context(locale: str, **fields: Any) -> Context:
     lines = tuple(SaleLine(number, LONG_NAME, 999, MAX_AMOUNT_MINOR) for number in range(12))
-    found = sale(
+    found = make_sale(
         order_no=LONG_ORDER,
         acquirer_name=LONG_NAME,
         paid_minor=MAX_AMOUNT_MINOR,
@@ -87,7 +70,7 @@ def context(locale: str, **fields: Any) -> Context:
         earlier_state=RefundState.EXECUTING,
     )
     entry = RefundEntry(
-        reference=OriginalReference(ReferenceKind.MERCHANT_ORDER_NO, LONG_ORDER),
+        reference=order_reference(LONG_ORDER),
         entry=Entry.SCANNED,
         tail=LONG_ORDER[-6:],
         sale=found,

@@ -1,25 +1,17 @@
-"""Requests, updates and a slip maker for the tests of this folder."""
+"""A request, its updates and a slip maker, with all that a slip can show."""
 
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from pos_agent.domain.config import PolicyConfig, PrintingConfig, TerminalConfig
 from pos_agent.domain.reasons import Reason
-from pos_agent.domain.refund import (
-    Channel,
-    Entry,
-    MoneyMoved,
-    OriginalReference,
-    ReferenceKind,
-    RefundRequest,
-    RefundState,
-    RefundType,
-    RefundUpdate,
-)
+from pos_agent.domain.refund import MoneyMoved, RefundRequest, RefundState, RefundType, RefundUpdate
 from pos_agent.domain.slip import Row, SlipDocument, Text
 from pos_agent.printing.slips import SlipMaker
+from tests.fakes.samples import make_request, make_update
 
 REQUEST_ID = "9812345678901234567815"
 AT = datetime(2026, 11, 23, 6, 5, 22, tzinfo=UTC)
@@ -34,21 +26,14 @@ REASONS = {
     "R07": Reason(code="R07", zh="顾客不想要", en="Changed mind"),
     "R15": Reason(code="R15", zh="疑似盗刷", en="Suspected fraud", slip_zh="其他"),
 }
-REQUEST = RefundRequest(
+REQUEST = make_request(
+    order_no="20261120183200123456789012907890",
     refund_request_id=REQUEST_ID,
-    terminal_id="t-demo-01",
-    merchant_id="102100058120001",
-    operator_no="01",
+    terminal_id=TERMINAL.terminal_id,
+    merchant_id=TERMINAL.merchant_id,
     created_at=AT,
-    is_clock_trusted=True,
-    boot_id="b",
-    entry=Entry.SCANNED,
-    original_reference=OriginalReference(ReferenceKind.MERCHANT_ORDER_NO, "20261120183200123456789012907890"),
-    reference_tail="907890",
-    channel=Channel.WECHAT,
     refund_type=RefundType.PARTIAL,
     amount_minor=300,
-    currency="CNY",
     reason_code="R07",
     policy_version="shop-7",
     seq=1,
@@ -72,10 +57,8 @@ def request(**changes: object) -> RefundRequest:
 
 
 def update(state: RefundState, **changes: object) -> RefundUpdate:
-    made = RefundUpdate(
-        refund_request_id=REQUEST_ID, state=state, epoch=1, seq=4, money_moved=MoneyMoved.UNKNOWN, at=AT
-    )
-    return msgspec.structs.replace(made, **changes)
+    values: dict[str, Any] = {"seq": 4, "money_moved": MoneyMoved.UNKNOWN, "at": AT}
+    return make_update(REQUEST_ID, state, **{**values, **changes})
 
 
 def words(document: SlipDocument) -> list[str]:
