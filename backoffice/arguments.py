@@ -4,6 +4,7 @@ import argparse
 from datetime import date
 from pathlib import Path
 
+from backoffice.command_line import CommandGroup, add_merchant, add_search
 from backoffice.desired.arguments import add_desired
 
 _EPILOG = """\
@@ -24,49 +25,6 @@ each day:
 
 exit status: 0 done, 1 a fault or a difference found, 2 wrong usage or configuration
 """
-_STATUS = "exit status: 0 done, 1 a fault or a difference found, 2 wrong usage or configuration"
-_Commands = argparse._SubParsersAction
-
-
-class _Maker:
-    """Adds commands that all read the configuration, can print JSON, and end alike."""
-
-    def __init__(self) -> None:
-        self._common = argparse.ArgumentParser(add_help=False)
-        self._common.add_argument(
-            "--config", type=Path, default=Path("backoffice.toml"), help="TOML file (%(default)s)"
-        )
-        self._common.add_argument("--json", action="store_true", help="print JSON for machines")
-
-    def command(
-        self, commands: "_Commands[argparse.ArgumentParser]", name: str, words: str, more: str = "", example: str = ""
-    ) -> argparse.ArgumentParser:
-        """Add one command.
-
-        Args:
-            commands: Where to.
-            name: What is typed.
-            words: One line, for the list of commands.
-            more: What else there is to know.
-            example: A command line that works.
-        """
-        epilog = f"example:\n  {example}\n\n{_STATUS}" if example else _STATUS
-        return commands.add_parser(
-            name,
-            parents=[self._common],
-            help=words,
-            description=f"{words[0].upper()}{words[1:]}. {more}".strip(),
-            epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-
-    @staticmethod
-    def group(
-        commands: "_Commands[argparse.ArgumentParser]", name: str, words: str
-    ) -> "_Commands[argparse.ArgumentParser]":
-        """Add a group of commands."""
-        parser = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.", epilog=_STATUS)
-        return parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -77,42 +35,34 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    make = _Maker()
-    make.command(
-        commands,
+    root = CommandGroup(parser, dest="command")
+    root.command(
         "serve",
         "run pages, ingest and executor until SIGTERM",
         "Prints one JSON line once it serves. Several workers may run on PostgreSQL.",
     )
-    make.command(
-        commands, "init", "create or migrate the database", "Safe to repeat; 'serve' does the same when it starts."
-    )
-    keys = make.command(
-        commands, "keys", "make the Ed25519 signing key", "Never overwrites one. Prints what tills pin."
-    )
+    root.command("init", "create or migrate the database", "Safe to repeat; 'serve' does the same when it starts.")
+    keys = root.command("keys", "make the Ed25519 signing key", "Never overwrites one. Prints what tills pin.")
     keys.add_argument("--show", action="store_true", help="make none, print the public half of the one there is")
-    demo = make.command(commands, "demo-data", "import sales to learn and test with")
+    demo = root.command("demo-data", "import sales to learn and test with")
     demo.add_argument("--today", help="YYYY-MM-DD, to which the sales' dates are relative; default today")
-    demo.add_argument("--merchant", default="", help="merchant id of the sales; default = the only one there is")
+    add_merchant(demo)
     demo.add_argument("--acquirer", default="simulated", help="acquirer id of the sales (%(default)s)")
     demo.add_argument("--terminal", default="", help="terminal id of the sales; default = none")
-    _add_people(make, commands)
-    _add_terminals(make, commands)
-    _add_requests(make, commands)
-    _add_coupons(make, commands)
-    _add_upkeep(make, commands)
-    _add_audit(make, commands)
-    add_desired(make, commands)
-    version = commands.add_parser("version", help="print the version")
-    version.add_argument("--json", action="store_true", help="print JSON for machines")
+    _add_people(root)
+    _add_terminals(root)
+    _add_requests(root)
+    _add_coupons(root)
+    _add_upkeep(root)
+    _add_audit(root)
+    add_desired(root)
+    root.offline("version", "print the version")
     return parser
 
 
-def _add_people(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -> None:
-    person = make.group(commands, "person", "persons and their sign-ins")
-    add = make.command(
-        person,
+def _add_people(root: CommandGroup) -> None:
+    person = root.group("person", "persons and their sign-ins")
+    add = person.command(
         "add",
         "add a person",
         "The password comes on standard input, never as an argument: others could read it in the list of processes.",
@@ -122,21 +72,20 @@ def _add_people(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") ->
     add.add_argument("--name", default="", help="as people read it; default = the login")
     add.add_argument("--role", required=True, choices=["viewer", "approver", "finance", "manager"])
     add.add_argument("--person", help="person id; default = the login. Give an existing one for a second account")
-    password = make.command(
-        person,
+    password = person.command(
         "password",
         "give a sign-in another password",
         "It comes on standard input. Whatever is open under the old one ends.",
         "pos-backoffice person password --login li < password.txt",
     )
     password.add_argument("--login", required=True)
-    deny = make.command(person, "deny", "shut a person out at once", "Open sign-ins end.")
-    deny.add_argument("--person", required=True)
-    allow = make.command(person, "allow", "let a person in again")
-    allow.add_argument("--person", required=True)
-    operator = make.group(commands, "operator", "operator numbers of tills")
-    mapping = make.command(
-        operator,
+    for parser in (
+        person.command("deny", "shut a person out at once", "Open sign-ins end."),
+        person.command("allow", "let a person in again"),
+    ):
+        parser.add_argument("--person", required=True)
+    operator = root.group("operator", "operator numbers of tills")
+    mapping = operator.command(
         "map",
         "say which person an operator number is",
         "Whoever a number was, or is now, decides on no request of that number.",
@@ -148,16 +97,15 @@ def _add_people(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") ->
     mapping.add_argument("--name", default="")
 
 
-def _add_terminals(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -> None:
-    terminal = make.group(commands, "terminal", "tills")
-    add = make.command(terminal, "add", "enrol a till, or give it another key")
+def _add_terminals(root: CommandGroup) -> None:
+    terminal = root.group("terminal", "tills")
+    add = terminal.command("add", "enrol a till, or give it another key")
     add.add_argument("--id", required=True, help="t-… as in the certificate")
     add.add_argument("--merchant", required=True)
     add.add_argument("--merchant-name", default="")
     add.add_argument("--device-kid", required=True)
     add.add_argument("--device-key", required=True, help="base64 of the raw 32-byte Ed25519 public key")
-    listing = make.command(
-        terminal,
+    listing = terminal.command(
         "list",
         "list tills, 50 a page",
         "'missing' counts submissions that the till made and we have not got, 'undelivered' states that it has not "
@@ -165,45 +113,38 @@ def _add_terminals(make: _Maker, commands: "_Commands[argparse.ArgumentParser]")
         "pos-backoffice terminal list --view problems --json",
     )
     listing.add_argument("--view", default="all", choices=["all", "problems", "online", "offline"])
-    listing.add_argument("--find", default="", help="part of the till's or the merchant's id")
+    add_search(listing, "part of the till's or the merchant's id")
     listing.add_argument("--agent-version", default="")
     listing.add_argument("--sort", default="id", choices=["id", "seen"], help="seen = silent longest first")
-    listing.add_argument("--page", type=int, default=1)
-    show = make.command(terminal, "show", "show which configuration a till runs, was given and said")
-    show.add_argument("--id", required=True)
-    deny = make.command(terminal, "deny", "revoke a till", "Its requests are held from now on.")
-    deny.add_argument("--id", required=True)
-    clear = make.command(terminal, "clear", "end a suspicion or a revocation")
-    clear.add_argument("--id", required=True)
-    _add_enrolment(make, commands, terminal)
+    for parser in (
+        terminal.command("show", "show which configuration a till runs, was given and said"),
+        terminal.command("deny", "revoke a till", "Its requests are held from now on."),
+        terminal.command("clear", "end a suspicion or a revocation"),
+    ):
+        parser.add_argument("--id", required=True)
+    _add_enrolment(root, terminal)
 
 
-def _add_enrolment(
-    make: _Maker,
-    commands: "_Commands[argparse.ArgumentParser]",
-    terminal: "_Commands[argparse.ArgumentParser]",
-) -> None:
-    ca = make.group(commands, "ca", "the CA of the tills")
-    made = make.command(
-        ca,
+def _add_enrolment(root: CommandGroup, terminal: CommandGroup) -> None:
+    ca = root.group("ca", "the CA of the tills")
+    made = ca.command(
         "make",
         "make the CA of the tills, and with --host a CA and certificate for HTTPS",
         "Files as [enrolment] and [tls] name them; none is ever overwritten.",
         "pos-backoffice ca make --host office.example --host 192.0.2.7",
     )
     made.add_argument("--host", action="append", default=[], help="name or address of this machine; may be repeated")
-    make.command(
-        ca, "crl", "write the list of revoked certificates again and tell the broker", "A timer runs it once a week."
+    ca.command(
+        "crl", "write the list of revoked certificates again and tell the broker", "A timer runs it once a week."
     )
-    invite = make.command(
-        terminal,
+    invite = terminal.command(
         "invite",
         "make a one-time code for a new till, or for one that is set up again",
         "Prints it once: 24 hours, five tries. The PIN of --supervisor comes on standard input, never as an argument.",
         "pos-backoffice terminal invite t-shop-01 --merchant M1 --supervisor 90 --name Li",
     )
     invite.add_argument("terminal_id", metavar="TERMINAL_ID", help="t-… as the certificate will name it")
-    invite.add_argument("--merchant", default="", help="default = the till's own, or the only one there is")
+    add_merchant(invite, "the till's own, or ")
     invite.add_argument("--merchant-name", default="", help="as slips print it; default = the one that is known")
     invite.add_argument("--store", default="", help="name of the store, as slips print it")
     invite.add_argument("--supervisor", default="", metavar="NO", help="number of the first operator, two digits")
@@ -212,17 +153,15 @@ def _add_enrolment(
     invite.add_argument("--url", default="", help="as the till reaches this back office; default = server.public_url")
     invite.add_argument("--after-revocation", action="store_true", help="the till is revoked and this replaces it")
     invite.add_argument("--out", type=Path, help="also write the invitation to this new file, for a USB stick")
-    make.command(terminal, "waiting", "list tills that wait for acceptance")
-    accept = make.command(
-        terminal,
+    terminal.command("waiting", "list tills that wait for acceptance")
+    accept = terminal.command(
         "accept",
         "let a till in whose fingerprint you compared, or let an expired one renew",
         example='pos-backoffice terminal accept t-shop-01 --fingerprint "3f2a 9c01 …"',
     )
     accept.add_argument("--fingerprint", default="", help="as the till shows it; asked for if left out")
-    refuse = make.command(terminal, "refuse", "refuse a till that waits")
-    revoke = make.command(
-        terminal,
+    refuse = terminal.command("refuse", "refuse a till that waits")
+    revoke = terminal.command(
         "revoke",
         "deny a till, revoke its certificates and write the broker's list",
         "Its requests are held from now on, whatever the broker does.",
@@ -231,22 +170,19 @@ def _add_enrolment(
         parser.add_argument("terminal_id", metavar="TERMINAL_ID")
 
 
-def _add_requests(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -> None:
-    requests = make.group(commands, "requests", "refund requests")
-    listing = make.command(
-        requests,
+def _add_requests(root: CommandGroup) -> None:
+    requests = root.group("requests", "refund requests")
+    listing = requests.command(
         "list",
         "list requests, 50 a page",
         "Each with 'money': no, unknown or yes. 'unknown' is what it says: do not ask for it again.",
         "pos-backoffice requests list --view pending",
     )
     listing.add_argument("--view", default="pending", help="pending (what waits for people), all, or a state")
-    listing.add_argument("--find", default="", help="request number or its last digits, or those of the order number")
-    listing.add_argument("--page", type=int, default=1)
-    show = make.command(requests, "show", "show one request with its trail")
+    add_search(listing, "request number or its last digits, or those of the order number")
+    show = requests.command("show", "show one request with its trail")
     show.add_argument("id", help="the 22 digits on the slip")
-    rescued = make.command(
-        commands,
+    rescued = root.command(
         "rescue",
         "take requests from the QR codes of slips, or from the file of 'pos-agent outbox export'",
         "For a till whose card died before it could send them. One code a line, as a scanner types it, or the till's "
@@ -259,17 +195,15 @@ def _add_requests(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") 
     )
     rescued.add_argument("--text", default="", help="the text of one code")
     rescued.add_argument("--by", default="cli", help="who brings the slips, for the audit trail (%(default)s)")
-    sales = make.group(commands, "sales", "the sale ledger")
-    load = make.command(
-        sales,
+    sales = root.group("sales", "the sale ledger")
+    load = sales.command(
         "import",
         "import or correct sales from .csv or .json",
         "Known sales keep their money; label, store, operator and payer may be corrected.",
     )
     load.add_argument("file", type=Path)
-    report = make.group(commands, "report", "reports")
-    operators = make.command(
-        report,
+    report = root.group("report", "reports")
+    operators = report.command(
         "operators",
         "compare what each operator number gave back with what it sold (F14)",
         "Noticeable = above the mean of the merchant by more than 1.5 standard deviations. A ratio is no proof.",
@@ -277,10 +211,9 @@ def _add_requests(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") 
     operators.add_argument("--days", type=int, default=30)
 
 
-def _add_coupons(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -> None:
-    coupon = make.group(commands, "coupon", "goodwill coupons, and taking coupons of any kind")
-    issue = make.command(
-        coupon,
+def _add_coupons(root: CommandGroup) -> None:
+    coupon = root.group("coupon", "goodwill coupons, and taking coupons of any kind")
+    issue = coupon.command(
         "issue",
         "make a goodwill coupon from the month's budget",
         "Prints its code once: only a hash is kept. Above [coupons] alone_up_to_minor another person approves first.",
@@ -290,10 +223,9 @@ def _add_coupons(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -
     issue.add_argument("--reason", required=True)
     issue.add_argument("--store", default="", help="store of the merchant")
     issue.add_argument("--request", default="", help="the refund that it is a courtesy beside")
-    approve = make.command(coupon, "approve", "approve a coupon that another person asked for; prints its code once")
+    approve = coupon.command("approve", "approve a coupon that another person asked for; prints its code once")
     approve.add_argument("id", help="as 'coupon list' says")
-    redeem = make.command(
-        coupon,
+    redeem = coupon.command(
         "redeem",
         "take a coupon, once",
         "Without --code it is read from standard input. Exit status 1 and the reason, if it is not taken: used before "
@@ -303,25 +235,23 @@ def _add_coupons(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -
     redeem.add_argument("--code", default="", help="20 digits, in groups or not")
     redeem.add_argument("--receipt", default="", help="of the cash desk; the same again is no second redemption")
     for parser in (issue, redeem):
-        parser.add_argument("--merchant", default="", help="default = the only one there is")
+        add_merchant(parser)
     for parser in (issue, approve, redeem):
         parser.add_argument("--by", required=True, metavar="PERSON", help="who does it, for roles and the audit trail")
-    listing = make.command(coupon, "list", "list coupons, their sums, and what is left of the budgets")
+    listing = coupon.command("list", "list coupons, their sums, and what is left of the budgets")
     listing.add_argument("--state", default="", choices=["", "pending", "issued", "redeemed", "refused"])
     listing.add_argument("--limit", type=int, default=100)
 
 
-def _add_upkeep(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -> None:
-    copy = make.command(
-        commands,
+def _add_upkeep(root: CommandGroup) -> None:
+    copy = root.command(
         "backup",
         "copy the database while it is in use",
         "The copy is one moment, checked and read back; of PostgreSQL by its own pg_dump.",
         "pos-backoffice backup /mnt/safe/2026-11-23.db",
     )
     copy.add_argument("file", type=Path, help="where to; never overwritten")
-    restore = make.command(
-        commands,
+    restore = root.command(
         "restore",
         "put a copy back and start a new epoch",
         "Puts a copy in the place of the database, which is kept beside it. Until the tills have offered their\n"
@@ -331,11 +261,10 @@ def _add_upkeep(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") ->
     restore.add_argument(
         "file", type=Path, nargs="?", help="copy made by 'backup'; none = the database was put back by other means"
     )
-    resume = make.command(commands, "resume", "say how far a restore is, or end it by hand")
+    resume = root.command("resume", "say how far a restore is, or end it by hand")
     resume.add_argument("--anyway", action="store_true", help="end it although something could not be checked")
     resume.add_argument("--by", default="", help="with --anyway: who answers for it")
-    bill = make.command(
-        commands,
+    bill = root.command(
         "reconcile",
         "compare an acquirer's bill with the record",
         "Every difference opens a case for two persons, once: running it again opens nothing new. A bill is CSV or\n"
@@ -351,10 +280,9 @@ def _add_upkeep(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") ->
         bill.add_argument(flag, dest=name, type=date.fromisoformat, metavar="YYYY-MM-DD", help=what)
 
 
-def _add_audit(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -> None:
-    chains = make.group(commands, "audit", "the hash chains")
-    verify = make.command(
-        chains,
+def _add_audit(root: CommandGroup) -> None:
+    chains = root.group("audit", "the hash chains")
+    verify = chains.command(
         "verify",
         "check the chain of every request, and what was anchored",
         "Names each chain that was changed, and the first anchored line that differs or is gone.",
@@ -368,11 +296,10 @@ def _add_audit(make: _Maker, commands: "_Commands[argparse.ArgumentParser]") -> 
         metavar="KID=BASE64",
         help="an earlier back-office key that signed anchors",
     )
-    make.command(
-        chains, "anchor", "write the heads of all chains that grew to the anchor file now", "'serve' does it each hour."
+    chains.command(
+        "anchor", "write the heads of all chains that grew to the anchor file now", "'serve' does it each hour."
     )
-    compare = make.command(
-        chains,
+    compare = chains.command(
         "compare",
         "compare a till's chain, or the head on its shift slip, with the heads that the till told over time",
         "Prints the same head as the slip, or names the first head that is not in the till's chain.",

@@ -2,41 +2,23 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from backoffice.arguments import _Commands, _Maker
+from backoffice.command_line import CommandGroup
 
-_OFFLINE = "Needs neither configuration nor database nor network."
 _FROM_FD = "read the passphrase from this open file descriptor, not from the terminal"
 
 
-def add_desired(make: "_Maker", commands: "_Commands[argparse.ArgumentParser]") -> None:
+def add_desired(root: CommandGroup) -> None:
     """Add both groups."""
-    _add_keys(make, commands)
-    config = make.group(commands, "config", "signed configuration of tills")
+    _add_keys(root)
+    config = root.group("config", "signed configuration of tills")
     _add_signing(config)
-    _add_pushing(make, config)
+    _add_pushing(config)
 
 
-def _offline(
-    commands: "_Commands[argparse.ArgumentParser]", name: str, words: str, more: str, example: str
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name,
-        help=words,
-        description=f"{words[0].upper()}{words[1:]}. {more} {_OFFLINE}".strip(),
-        epilog=f"example:\n  {example}\n\nexit status: 0 done, 1 a fault, 2 wrong usage or key file",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON for machines")
-    return parser
-
-
-def _add_keys(make: "_Maker", commands: "_Commands[argparse.ArgumentParser]") -> None:
-    keys = make.group(commands, "fleet-key", "keys that sign configuration, on a machine without network")
-    new = _offline(
-        keys,
+def _add_keys(root: CommandGroup) -> None:
+    keys = root.group("fleet-key", "keys that sign configuration, on a machine without network")
+    new = keys.offline(
         "new",
         "make a fleet key",
         "Its file is encrypted with a passphrase and never overwritten. Prints what tills and back office pin.",
@@ -45,15 +27,12 @@ def _add_keys(make: "_Maker", commands: "_Commands[argparse.ArgumentParser]") ->
     new.add_argument("file", type=Path)
     new.add_argument("--kid", required=True, help="its name: a-z, 0-9, dot, dash, underscore")
     new.add_argument("--passphrase-fd", type=int, help=_FROM_FD)
-    show = _offline(
-        keys, "show", "print the public part of a fleet key", "", "pos-backoffice fleet-key show fleet-a.key"
-    )
+    show = keys.offline("show", "print the public part of a fleet key", "", "pos-backoffice fleet-key show fleet-a.key")
     show.add_argument("file", type=Path)
 
 
-def _add_signing(config: "_Commands[argparse.ArgumentParser]") -> None:
-    sign = _offline(
-        config,
+def _add_signing(config: CommandGroup) -> None:
+    sign = config.offline(
         "sign",
         "sign a configuration for the tills of a plan, each with its undo",
         "Shows what would change at which\ntills and asks. The undo has the next number and brings back what each till "
@@ -72,8 +51,7 @@ def _add_signing(config: "_Commands[argparse.ArgumentParser]") -> None:
     sign.add_argument("--confirm-within-s", type=int, default=120, help="length of the trial (%(default)s)")
     sign.add_argument("--needs-ack", action="store_true", help="confirm only after the back office has answered")
     _add_signer(sign)
-    second = _offline(
-        config,
+    second = config.offline(
         "countersign",
         "add a second person's signature to a bundle",
         "Needed where broker, trust, limits or merchant change.",
@@ -81,8 +59,7 @@ def _add_signing(config: "_Commands[argparse.ArgumentParser]") -> None:
     )
     second.add_argument("bundle", type=Path)
     _add_signer(second)
-    show = _offline(
-        config,
+    show = config.offline(
         "show",
         "show what a bundle changes, and who signed it",
         "",
@@ -108,9 +85,8 @@ def _add_signer(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_pushing(make: "_Maker", config: "_Commands[argparse.ArgumentParser]") -> None:
-    plan = make.command(
-        config,
+def _add_pushing(config: CommandGroup) -> None:
+    plan = config.command(
         "plan",
         "write down what a signer needs: the next free number of each till, and what it runs",
         "",
@@ -118,8 +94,7 @@ def _add_pushing(make: "_Maker", config: "_Commands[argparse.ArgumentParser]") -
     )
     plan.add_argument("--terminal", action="append", default=[], metavar="ID", help="may be repeated; default = all")
     plan.add_argument("--out", type=Path, required=True, help="file to write; never overwritten")
-    push = make.command(
-        config,
+    push = config.command(
         "push",
         "take a signed bundle; nothing goes out yet",
         "Refuses what the tills would refuse, and a number that is not free.",
@@ -128,8 +103,7 @@ def _add_pushing(make: "_Maker", config: "_Commands[argparse.ArgumentParser]") -
     push.add_argument("bundle", type=Path)
     push.add_argument("--by", default="", help="who pushes; default = the name of the account")
     push.add_argument("--again", action="store_true", help="after a restore: its numbers may be known to the tills")
-    release = make.command(
-        config,
+    release = config.command(
         "release",
         "let tills have it, wave after wave",
         "Which tills are in the first 1 % is decided by rollout and till alone. A till that is offline gets it when it "
@@ -147,8 +121,8 @@ def _add_pushing(make: "_Maker", config: "_Commands[argparse.ArgumentParser]") -
         ("resume", "end a pause", ""),
         ("undo", "send every till that got it back to what it ran before", "Signed with the rollout; needs no key."),
     ):
-        make.command(config, name, words, more).add_argument("rollout")
-    status = make.command(
-        config, "status", "say how far rollouts are", "", "pos-backoffice config status r20261123-4f2a --json"
+        config.command(name, words, more).add_argument("rollout")
+    status = config.command(
+        "status", "say how far rollouts are", "", "pos-backoffice config status r20261123-4f2a --json"
     )
     status.add_argument("rollout", nargs="?", default="", help="with its tills; none = all rollouts in sums")
