@@ -11,6 +11,9 @@ import pytest
 import pytest_asyncio
 
 from drivers.fonts.cells import bundled_font
+from tests.fixtures_postgres import postgresql, postgresql_cluster
+
+__all__ = ["postgresql", "postgresql_cluster"]
 
 _FDS = Path("/proc/self/fd")
 #: Mapped once a process and kept: no test leaves it behind.

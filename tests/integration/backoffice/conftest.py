@@ -17,9 +17,8 @@ from backoffice import cli
 from pos_agent.protocol.ed25519 import PrivateKey
 from tests.fakes.broker_office import OFFICE_KID
 from tests.fixtures_broker import Broker, broker, pki
-from tests.fixtures_postgres import empty, postgresql
 
-__all__ = ["broker", "pki", "postgresql"]
+__all__ = ["broker", "pki"]
 ROOT = Path(__file__).parents[3]
 TERMINAL_ID = "t-test-01"
 PASSWORD = "twelve letters"
@@ -164,7 +163,6 @@ def desk(tmp_path: Path, broker: Broker, request: pytest.FixtureRequest) -> Iter
     made = Desk(folder, broker, PrivateKey.generate(), "", acquirer_url=url)
     if getattr(request, "param", "sqlite") == "postgresql":
         made.database_url = str(request.getfixturevalue("postgresql"))
-        empty(made.database_url)
     try:
         _write_config(made)
         made.public_key = json.loads(made.prepare("keys"))["public_key"]

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from backoffice.review import DecisionError
-from backoffice.store.database import upgrade
-from tests.fixtures_postgres import empty
 from tests.unit.backoffice.world import World, make_world
 
 
@@ -19,8 +17,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
             yield made
         return
     url = str(request.getfixturevalue("postgresql"))
-    empty(url)
-    upgrade(url)
     made = World(url, max_requests_per_hour=1000)
     try:
         yield made

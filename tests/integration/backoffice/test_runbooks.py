@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from backoffice.clock import system_now
-from tests.fixtures_postgres import empty
 from tests.unit.backoffice.world import World
 
 _ROOT = Path(__file__).resolve().parents[3]
@@ -109,9 +109,8 @@ def _postgresql_blocks() -> tuple[str, str]:
 @pytest.mark.timeout(300)
 @pytest.mark.exhaustive
 def test_postgresql_drill_works_and_by_hand_too(tmp_path: Path, postgresql: str) -> None:
-    empty(postgresql)
-    folder = postgresql.partition("host=")[2]
-    where = {"PGHOST": folder, "PGUSER": "pos", "DATABASE": "postgres"}
+    url = make_url(postgresql)
+    where = {"PGHOST": str(url.query["host"]), "PGUSER": "pos", "DATABASE": str(url.database)}
     desk = _make_desk(tmp_path, postgresql, _CONFIG.replace("sqlite:///backoffice.db", postgresql))
     drill, by_hand = _postgresql_blocks()
     copying = (

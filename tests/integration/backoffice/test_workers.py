@@ -17,7 +17,7 @@ import pytest
 from backoffice import leadership
 from backoffice.clock import system_now
 from backoffice.leadership import Gone, Worker
-from backoffice.store.database import Database, upgrade
+from backoffice.store.database import Database
 from backoffice.store.schema import Lease
 from pos_agent.mqtt.messages import InboundMessage, LinkState
 from pos_agent.protocol.codec import decode_down
@@ -29,7 +29,6 @@ from pos_agent.sync._link import Claim, LinkView
 from tests.fakes.broker_client import Client, running, until
 from tests.fakes.broker_office import OFFICE_KID
 from tests.fixtures_broker import Broker
-from tests.fixtures_postgres import empty
 from tests.integration.backoffice.conftest import Desk
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -144,8 +143,6 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path: Path, broker: Broker, postgresql: str) -> Iterator[Shop]:
-    empty(postgresql)
-    upgrade(postgresql)
     made = Shop(tmp_path, broker, postgresql)
     try:
         for name in ("bo-1", "bo-2"):
@@ -275,8 +272,6 @@ async def test_only_worker_killed_and_started_again_speaks_at_once(shop: Shop) -
 
 
 def test_lease_is_taken_by_one_of_many_who_race(postgresql: str) -> None:
-    empty(postgresql)
-    upgrade(postgresql)
     database = Database(postgresql, pool=6)
 
     async def race(gone: Gone | None) -> list[int]:

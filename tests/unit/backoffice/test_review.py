@@ -1,7 +1,5 @@
 """Decisions: version and sums as shown, the remainder again under the lock, pairwise different persons (D9, I3)."""
 
-from pathlib import Path
-
 import msgspec
 import pytest
 
@@ -9,7 +7,7 @@ from backoffice import audit, review
 from backoffice.review import Actor, Command, DecisionError, Shown, StaleError
 from backoffice.store.schema import Decision, Refund
 from pos_agent.domain.refund import OriginalReference, ReferenceKind
-from tests.unit.backoffice.world import World, make_world
+from tests.unit.backoffice.world import World, world_on
 
 
 def _submitted(world: World, **fields: object) -> str:
@@ -91,8 +89,8 @@ def test_f13_i3_maker_cannot_decide_also_under_another_account(world: World, kin
     assert caught.value.status == 403
 
 
-def test_i3_one_person_shop_may_approve_itself_up_to_the_cap_and_it_is_marked(tmp_path: Path) -> None:
-    with make_world(tmp_path, dual_control="off", self_approval_limit_minor=500) as world:
+def test_i3_one_person_shop_may_approve_itself_up_to_the_cap_and_it_is_marked(database_url: str) -> None:
+    with world_on(database_url, dual_control="off", self_approval_limit_minor=500) as world:
         zhang = Actor("zhang", "zhang", "manager")
         small, large = _submitted(world, amount_minor=500), _submitted(world, amount_minor=501)
         assert "no_dual_control" in world.decide(small, "approve", who=zhang).flags

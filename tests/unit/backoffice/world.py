@@ -294,11 +294,23 @@ class World:
         raise AssertionError(f"state is {self.refund(request_id).state}, not {state}")
 
 
-@contextmanager
-def make_world(folder: Path, **review_settings: Any) -> Iterator[World]:
+def new_sqlite(folder: Path) -> str:
+    """Make a database with empty tables; returns its URL."""
     path = folder / "world.db"
     path.write_bytes(_empty_database())
-    world = World(f"sqlite:///{path}", **review_settings)
+    return f"sqlite:///{path}"
+
+
+@contextmanager
+def make_world(folder: Path, **review_settings: Any) -> Iterator[World]:
+    with world_on(new_sqlite(folder), **review_settings) as world:
+        yield world
+
+
+@contextmanager
+def world_on(url: str, **review_settings: Any) -> Iterator[World]:
+    """Yield a back office on a database with empty tables."""
+    world = World(url, **review_settings)
     try:
         yield world
     finally:

@@ -16,7 +16,7 @@ from backoffice import cli
 from backoffice.desired import reports
 from backoffice.store.rollout_tables import ConfigDocument
 from tests.fakes.fleet import Fleet, report
-from tests.unit.backoffice.world import TERMINAL, World, make_world
+from tests.unit.backoffice.world import TERMINAL, World, world_on
 
 pytestmark = pytest.mark.slow
 
@@ -65,16 +65,18 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
+def shell(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Shell]:
     monkeypatch.setattr(argon2id, "OPSLIMIT_MODERATE", argon2id.OPSLIMIT_MIN)
     monkeypatch.setattr(argon2id, "MEMLIMIT_MODERATE", argon2id.MEMLIMIT_MIN)
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    with make_world(tmp_path) as world:
+    with world_on(database_url) as world:
         made = Shell(tmp_path, world, capsys)
         for name in ("a", "b"):
             made.sign("fleet-key", "new", f"@{name}.key", "--kid", name)
         keys = "\n".join('"{}" = "{}"'.format(*made.pin(name).split("=", 1)) for name in ("a", "b"))
-        (tmp_path / "backoffice.toml").write_text(f'[database]\nurl = "sqlite:///world.db"\n[fleet.keys]\n{keys}\n')
+        (tmp_path / "backoffice.toml").write_text(f'[database]\nurl = "{database_url}"\n[fleet.keys]\n{keys}\n')
         (tmp_path / "harmless.toml").write_text('[printing]\nresult_slip = "always"\n')
         (tmp_path / "limits.toml").write_text("[policy]\noperator_limit_minor = 30000\n")
         yield made
