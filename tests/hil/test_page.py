@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from hil.bench.client import BenchClient
 from hil.simulators.camera import draw
+from tests.hil.cashier import Cashier
 from tests.hil.conftest import RunningBench
 
 pytestmark = [pytest.mark.bench, pytest.mark.broker, pytest.mark.browser]
@@ -122,9 +123,14 @@ async def test_page_fault_switch_shows_what_is_true(page: Page, bench: BenchClie
     await expect(switch).to_have_attribute("aria-checked", "false")
 
 
-async def test_page_starter_plays_a_refused_payment_code(page: Page) -> None:
+async def test_page_starter_plays_a_refused_payment_code_and_takes_a_bill_that_is_free(
+    page: Page, bench: BenchClient
+) -> None:
+    bench.sign_in()
+    Cashier(bench).refund_all("wechat")  # by hand: the page was not told
     await page.click("#story-paycode")
     await expect(page.locator("#spoken")).to_contain_text("付款码", timeout=20_000)
+    await expect(page.locator("#spoken")).to_contain_text("可退", timeout=10_000)
     await expect(page.locator("#story-stop")).to_be_hidden(timeout=20_000)
 
 

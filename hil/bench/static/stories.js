@@ -78,14 +78,17 @@ export class Stories {
     await this.state("MENU", "RESUME");
   }
 
-  // A bill that nothing was asked back for yet, as far as this page knows.
-  bill() {
-    const fresh = this.sales().filter((sale) => ["wechat", "spare"].includes(sale.kind) && !this.used.has(sale.code));
+  // A bill that nothing was asked back for yet: not by a story here, and not by anybody whose request the back office has.
+  async bill() {
+    const { requests } = await call("GET", "/backoffice/requests").catch(() => ({ requests: [] }));
+    const taken = new Set(requests.map((request) => request.sale_id));
+    const isFresh = (sale) => !this.used.has(sale.code) && !taken.has(sale.sale_id);
+    const fresh = this.sales().filter((sale) => ["wechat", "spare"].includes(sale.kind) && isFresh(sale));
     return fresh[0] ?? this.sales()[0];
   }
 
   async submit() {
-    const bill = this.bill();
+    const bill = await this.bill();
     await this.step("play_scan", () => scan(bill.code));
     await this.state("SALE");
     await this.step("play_all", () => this.keys("ENTER"));
@@ -124,7 +127,7 @@ export class Stories {
   async payCode() {
     await this.step("play_paycode", () => scan(PAY_CODE));
     await this.pause(2200);
-    await this.step("play_refused", () => scan(this.bill().code));
+    await this.step("play_refused", async () => scan((await this.bill()).code));
     await this.state("SALE");
   }
 
@@ -132,10 +135,14 @@ export class Stories {
     let fault;
     const before = await this.slipCount();
     await this.step("play_paperOut", async () => { fault = await call("POST", "/faults", { kind: "paper_end" }); });
-    await this.submit();
-    await this.step("play_saved");
-    await this.pause(2200);
-    await this.step("play_refill", () => call("DELETE", `/faults/${fault.id}`));
+    try {
+      await this.submit();
+      await this.step("play_saved");
+      await this.pause(2200);
+      await this.step("play_refill");
+    } finally {
+      await call("DELETE", `/faults/${fault.id}`);
+    }
     await this.slips(before + 2);
   }
 }
