@@ -1,7 +1,7 @@
 """Which documents are to be published: the newest released one of each till, until the till has answered it."""
 
 import msgspec
-from sqlalchemy import bindparam, exists, func, or_, select, update
+from sqlalchemy import and_, bindparam, exists, func, not_, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from backoffice.clock import Now
@@ -39,10 +39,18 @@ _WAITING = (
     .join(Rollout, Rollout.rollout == ConfigDocument.rollout)
     .where(ConfigDocument.is_waiting.is_(True), Rollout.state != PAUSED)
 )
-_PUBLISHED = (
+_THIS = (ConfigDocument.terminal_id == bindparam("till"), ConfigDocument.version == bindparam("number"))
+_PUBLISHED = update(ConfigDocument).where(*_THIS).values(is_waiting=False, published_at=bindparam("at"))
+_RELEASED = update(ConfigDocument).where(*_THIS).values(is_waiting=True, released_at=bindparam("at"))
+_OF_TILLS = ConfigDocument.terminal_id.in_(bindparam("tills", expanding=True))
+#: `IS NOT 0` and `!=` on purpose: for `IS 1` SQLite would look through all that wait, once for each chunk of tills.
+_OUTDATED = (
+    update(ConfigDocument).where(_OF_TILLS, ConfigDocument.is_waiting.is_not(False), ~_NEWEST).values(is_waiting=False)
+)
+_SETTLED = (
     update(ConfigDocument)
-    .where(ConfigDocument.terminal_id == bindparam("till"), ConfigDocument.version == bindparam("number"))
-    .values(is_waiting=False, published_at=bindparam("at"))
+    .where(_OF_TILLS, ConfigDocument.released_at.is_not(None), ConfigDocument.is_waiting != and_(_NEWEST, ~_ANSWERED))
+    .values(is_waiting=not_(ConfigDocument.is_waiting))
 )
 
 
@@ -67,47 +75,37 @@ def is_any(session: Session) -> bool:
 
 def note_published(session: Session, rows: list[Waiting], now: Now) -> None:
     """Note what the broker took."""
-    plans = [{"till": row.terminal_id, "number": row.version, "at": now()} for row in rows]
+    at = now()
+    plans = [{"till": row.terminal_id, "number": row.version, "at": at} for row in rows]
     session.connection().execute(_PUBLISHED, plans)
 
 
-def offer_unanswered(session: Session, terminal_ids: list[str] | None = None) -> None:
-    """Publish again what its till has not answered: the broker may have lost it, or the till its card.
-
-    Args:
-        session: Writing.
-        terminal_ids: Of these tills only; None = of all.
-    """
-    wanted = [ConfigDocument.released_at.is_not(None), _NEWEST, ~_ANSWERED]
-    if terminal_ids is not None:
-        wanted.append(ConfigDocument.terminal_id.in_(terminal_ids))
-    session.execute(update(ConfigDocument).where(*wanted).values(is_waiting=True))
+def offer_unanswered(session: Session) -> None:
+    """Publish again what no till has answered: the broker may have lost it."""
+    wanted = (ConfigDocument.released_at.is_not(None), ConfigDocument.is_waiting.is_not(True), _NEWEST, ~_ANSWERED)
+    session.connection().execute(update(ConfigDocument).where(*wanted).values(is_waiting=True))
 
 
-def let_go(session: Session, terminal_ids: list[str]) -> None:
-    """Publish no more what its till has, or what is older than what it has."""
-    mine = [ConfigDocument.terminal_id.in_(terminal_ids), ConfigDocument.is_waiting.is_(True)]
-    session.execute(update(ConfigDocument).where(*mine, or_(~_NEWEST, _ANSWERED)).values(is_waiting=False))
+def settle(session: Session, terminal_ids: list[str]) -> None:
+    """After a word of these tills: publish no more what they have, or what is older, and again what they lost."""
+    session.connection().execute(_SETTLED, {"tills": terminal_ids})
 
 
 def release(session: Session, *, rollout: str, is_undo: bool, terminal_ids: list[str], now: Now) -> None:
     """Release documents of these tills, and let go of older ones that still wait."""
+    wanted = set(terminal_ids)
+    numbers = session.execute(
+        select(ConfigDocument.terminal_id, ConfigDocument.version).where(
+            ConfigDocument.rollout == rollout, ConfigDocument.is_undo.is_(is_undo)
+        )
+    )
+    at = now()
+    plans = [{"till": till, "number": number, "at": at} for till, number in numbers if till in wanted]
+    connection = session.connection()
+    if plans:
+        connection.execute(_RELEASED, plans)
     for chunk in chunks(terminal_ids):
-        released = (
-            update(ConfigDocument)
-            .where(
-                ConfigDocument.rollout == rollout,
-                ConfigDocument.is_undo.is_(is_undo),
-                ConfigDocument.terminal_id.in_(chunk),
-            )
-            .values(released_at=now(), is_waiting=True)
-        )
-        session.execute(released)
-        session.execute(
-            update(ConfigDocument)
-            .where(ConfigDocument.terminal_id.in_(chunk), ConfigDocument.is_waiting.is_(True), ~_NEWEST)
-            .values(is_waiting=False)
-        )
+        connection.execute(_OUTDATED, {"tills": chunk})
 
 
 def highest_numbers(session: Session, terminal_ids: list[str]) -> dict[str, int]:
