@@ -14,7 +14,7 @@ from pos_agent.enrolment.place import place_config, place_files
 from pos_agent.enrolment.steps import Enrolment, Places, check_pair
 from pos_agent.errors import EnrolmentError
 from pos_agent.protocol.enrolment import Answer, Invitation
-from tests.unit.backoffice.test_enrolling import TILL, Ground
+from tests.unit.backoffice.enrolment_ground import TILL, Ground
 from tests.unit.backoffice.world import make_world
 
 
