@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import msgspec
 
 
-class LogicalKey(StrEnum):
-    """A key of the keypad."""
+class KeyCap(StrEnum):
+    """A key as its cap says: the till's `Key`, and ``00``, which is one cap and sends two zeros."""
 
     K0 = "0"
     K1 = "1"
@@ -35,7 +35,7 @@ class LogicalKey(StrEnum):
 class KeysBody(msgspec.Struct, forbid_unknown_fields=True):
     """Keys to press, one after the other. `hold_ms` keeps each down; `gap_ms` is the pause between two."""
 
-    keys: Annotated[list[LogicalKey], msgspec.Meta(min_length=1, max_length=64)]
+    keys: Annotated[list[KeyCap], msgspec.Meta(min_length=1, max_length=64)]
     hold_ms: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 0
     gap_ms: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 20
 

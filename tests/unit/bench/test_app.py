@@ -25,9 +25,9 @@ def test_openapi_references_all_resolve() -> None:
     assert set(found) <= set(described["components"]["schemas"])
 
 
-def test_openapi_key_names_are_the_logical_keys() -> None:
-    names = set(document()["components"]["schemas"]["LogicalKey"]["enum"])
-    assert names == {*"0123456789", "00", "DOT", "ENTER", "CLEAR", "CANCEL", "FN", "NEXT", "F1", "F2", "F3", "F4"}
+def test_openapi_key_caps_are_the_keys_of_the_till_and_double_zero() -> None:
+    names = set(document()["components"]["schemas"]["KeyCap"]["enum"])
+    assert names == {*Key, "00"}
 
 
 async def test_unknown_call_answers_in_the_form_of_all_errors(http: httpx.AsyncClient) -> None:
