@@ -10,7 +10,8 @@ from typing import Final
 import msgspec
 from sqlalchemy.orm import Session
 
-from backoffice import approvals
+from backoffice import approvals, deeds
+from backoffice.deeds import Deed
 from backoffice.ingest.context import Context
 from backoffice.ingest.facts import sale_facts
 from backoffice.ledger import Sums, find_sale, lock_sale, sums
@@ -166,6 +167,8 @@ def _record(
     )
     session.add(row)
     session.flush()
+    detail = f"request {row.refund_request_id} of {row.terminal_id}, {row.amount_minor} {row.currency}"
+    deeds.note(session, Deed.APPROVED_BY_CODE, by=actor.name, detail=detail, now=context.now)
     return row
 
 

@@ -1,4 +1,4 @@
-"""The hash chain of each request: actor, time, before, after (I6)."""
+"""The hash chain of each request, of each coupon, and of the office itself: actor, time, before, after (I6)."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,10 +11,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backoffice.clock import Now
-from backoffice.store.schema import AuditLine, Coupon, Refund
+from backoffice.store.schema import AuditLine, Coupon, Meta, Refund
 
 #: The line before the first.
 ROOT = "0" * 64
+#: The chain of `backoffice.deeds`, which belongs to no request and no coupon: neither is called so.
+OFFICE = "office"
+#: Where in `Meta` the number of its newest line is: it shows that lines were cut off the end.
+OFFICE_END = "office_chain"
 
 
 def line_hash(line: AuditLine) -> str:
@@ -104,20 +108,23 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What a check of all chains found.
 
     Attributes:
+        lines: Of requests and coupons.
+        deeds: Lines of the office's own chain (`backoffice.deeds`).
         differences: By request id, the first difference of its chain.
         head: Hash over the heads of all chains in order of the ids; two equal databases have the same.
     """
 
     requests: int
     lines: int
+    deeds: int = 0
     head: str
     differences: dict[str, str]
 
 
 def verify(session: Session) -> Verdict:
-    """Check the chain of every request and coupon, and that its last line says the state that it has."""
+    """Check the chain of every request and coupon, that its last line says the state that it has, and the office's."""
     differences: dict[str, str] = {}
-    count = requests = 0
+    counts: dict[str, int] = {}
     heads = hashlib.sha256()
     statement = (
         select(AuditLine).order_by(AuditLine.refund_request_id, AuditLine.number).execution_options(yield_per=500)
@@ -125,15 +132,21 @@ def verify(session: Session) -> Verdict:
     chains = groupby(session.scalars(statement), key=lambda line: line.refund_request_id)
     states = {row[0]: row[1] for row in session.execute(select(Refund.refund_request_id, Refund.state))}
     states |= {row[0]: row[1] for row in session.execute(select(Coupon.coupon_id, Coupon.state))}
+    if (end := session.get(Meta, OFFICE_END)) is not None:
+        states[OFFICE] = end.value
     for request_id, found in chains:
         lines = list(found)
-        requests, count = requests + 1, count + len(lines)
+        counts[request_id] = len(lines)
         heads.update(f"{request_id} {lines[-1].line_hash}\n".encode())
         problem = first_difference(lines)
         state = states.pop(request_id, None)
-        if not problem and lines[-1].after != state:
-            problem = f"the last line says {lines[-1].after}, the request {state or 'is gone'}"
+        said, whose = (str(len(lines)), "record") if request_id == OFFICE else (lines[-1].after, "request")
+        if not problem and said != state:
+            problem = f"the last line says {said}, the {whose} {state or 'is gone'}"
         if problem:
             differences[request_id] = problem
     differences |= dict.fromkeys(states, "has no lines")
-    return Verdict(requests=requests, lines=count, head=heads.hexdigest(), differences=differences)
+    deeds = counts.pop(OFFICE, 0)
+    return Verdict(
+        requests=len(counts), lines=sum(counts.values()), deeds=deeds, head=heads.hexdigest(), differences=differences
+    )

@@ -7,7 +7,6 @@ have a code that is random, told once and kept as a hash, and are redeemed alike
 
 import msgspec
 from sqlalchemy import func, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from backoffice.coupon_book import Fresh, Kind, Standing, give_code, month_of, note
@@ -16,6 +15,7 @@ from backoffice.ingest.context import Context
 from backoffice.refunds import is_restoring
 from backoffice.review import Actor, DecisionError, is_maker
 from backoffice.rules import has_rank
+from backoffice.store.rows import locked_or_new
 from backoffice.store.schema import Coupon, CouponBudget, Merchant, Refund
 from pos_agent.protocol.limits import MAX_INTEGER
 
@@ -120,14 +120,7 @@ def needs_approval(context: Context, amount_minor: int) -> bool:
 
 def lock_budget(session: Session, merchant_id: str, month: str) -> None:
     """Let one transaction at a time count against a month: what is summed afterwards is newer than the lock."""
-    statement = select(CouponBudget).where(CouponBudget.merchant_id == merchant_id, CouponBudget.month == month)
-    if session.scalars(statement.with_for_update()).one_or_none() is None:
-        try:
-            with session.begin_nested():
-                session.add(CouponBudget(merchant_id=merchant_id, month=month))
-                session.flush()
-        except IntegrityError:
-            session.scalars(statement.with_for_update()).one()
+    locked_or_new(session, CouponBudget(merchant_id=merchant_id, month=month))
 
 
 def budget_left(session: Session, context: Context, merchant_id: str, store: str, month: str) -> int:

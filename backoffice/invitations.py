@@ -16,8 +16,9 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from backoffice import certificates, enrolment
+from backoffice import certificates, deeds, enrolment
 from backoffice.authority import Authority, CsrError, read_csr
+from backoffice.deeds import Deed
 from backoffice.refunds import alarm
 from backoffice.review import DecisionError, StaleError
 from backoffice.store.enrolment_tables import InvitationRow
@@ -118,7 +119,9 @@ def invite(session: Session, terms: Terms, *, by: str, now: datetime) -> str:
             chain="",
         )
     )
-    session.flush()
+    after = ", after revocation" if terms.ends_revocation else ""
+    detail = f"{terms.terminal_id} of {terms.merchant_id}{after}"
+    deeds.note(session, Deed.INVITED, by=by, detail=detail, now=lambda: now)
     return code
 
 
@@ -248,17 +251,20 @@ def accept(
             name=first.name,
         )
     row.accepted_at, row.accepted_by, row.chain = now, by, issued.chain
-    session.flush()
+    detail = f"{terminal_id}, device key {device_key_id(key)}, certificate {issued.serial}"
+    deeds.note(session, Deed.ACCEPTED, by=by, detail=detail, now=lambda: now)
 
 
-def refuse(session: Session, terminal_id: str, *, fingerprint: str, now: datetime) -> None:
+def refuse(session: Session, terminal_id: str, *, fingerprint: str, now: datetime, by: str = "") -> None:
     """Say no to a till that waits: its code is spent.
 
     Raises:
         DecisionError, StaleError: As `accept`.
     """
-    _open(session, terminal_id, fingerprint).refused_at = now
-    session.flush()
+    row = _open(session, terminal_id, fingerprint)
+    row.refused_at = now
+    detail = f"{terminal_id}, device key {device_key_id(PublicKey.from_base64(row.device_key))}"
+    deeds.note(session, Deed.REFUSED, by=by, detail=detail, now=lambda: now)
 
 
 def _open(session: Session, terminal_id: str, fingerprint: str) -> InvitationRow:

@@ -14,11 +14,14 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backoffice import certificates
+from backoffice import certificates, deeds
 from backoffice.authority import Authority, CsrError, read_csr
+from backoffice.clock import Now, system_now
+from backoffice.deeds import Deed
 from backoffice.refunds import alarm
 from backoffice.review import DecisionError
 from backoffice.store.enrolment_tables import CertificateRow, RenewalRow
+from backoffice.store.rows import locked_or_new
 from backoffice.store.schema import EventRow, Meta, Terminal
 from pos_agent.protocol.enrolment import Refusal, RenewCall, State
 
@@ -50,12 +53,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 def nonce_secret(session: Session) -> bytes:
     """Return the key of nonces, one for all workers; the first who asks makes it (in a writing transaction)."""
-    row = session.get(Meta, _META, with_for_update=True)
-    if row is None:
-        row = Meta(key=_META, value=secrets.token_hex(32))
-        session.add(row)
-        session.flush()
-    return bytes.fromhex(row.value)
+    return bytes.fromhex(locked_or_new(session, Meta(key=_META, value=secrets.token_hex(32))).value)
 
 
 def make_nonce(secret: bytes, now: datetime) -> str:
@@ -167,10 +165,10 @@ def accept(session: Session, terminal_id: str, *, by: str, now: datetime) -> Non
     if terminal is None or terminal.is_denied:
         raise DecisionError("revoked_meanwhile")
     row.accepted_at, row.accepted_by = now, by
-    session.flush()
+    deeds.note(session, Deed.RENEWAL_ACCEPTED, by=by, detail=terminal_id, now=lambda: now)
 
 
-def refuse(session: Session, terminal_id: str) -> None:
+def refuse(session: Session, terminal_id: str, *, by: str = "", now: Now = system_now) -> None:
     """Take a till from the list; it may ask again.
 
     Raises:
@@ -180,7 +178,7 @@ def refuse(session: Session, terminal_id: str) -> None:
     if row is None or row.accepted_at is not None:
         raise DecisionError("gone")
     session.delete(row)
-    session.flush()
+    deeds.note(session, Deed.RENEWAL_REFUSED, by=by, detail=terminal_id, now=now)
 
 
 def _alarm_once_a_day(session: Session, terminal_id: str, now: datetime) -> None:

@@ -12,7 +12,9 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from backoffice import deeds
 from backoffice.clock import Now
+from backoffice.deeds import Deed
 from backoffice.desired import waiting
 from backoffice.desired.bundle import (
     Bundle,
@@ -34,6 +36,8 @@ from pos_agent.protocol.ed25519 import PublicKey
 
 PUSHED, RELEASING, PAUSED, UNDONE = "pushed", "releasing", waiting.PAUSED, "undone"
 ALL: Final = 10_000
+#: Tills that a line of the record names; of more it says how many.
+_NAMED: Final = 5
 _NUMBER = (Reason.OLD_VERSION, Reason.CONFLICT, Reason.VERSION_JUMP)
 _UNSETTLED = (ConfigState.STAGED.value, ConfigState.TRIAL.value)
 
@@ -172,6 +176,9 @@ def push(
         session.execute(insert(ConfigDocument), _rows(bundle, opened))
     except IntegrityError as error:
         raise BundleError("somebody else pushed just now: make a new plan and sign that") from error
+    signed = ", ".join(signers)
+    detail = f"{bundle.rollout}: {len(opened)} tills, signed by {signed}{', again' if is_again else ''}"
+    deeds.note(session, Deed.PUSHED, by=by, detail=detail, now=now)
     return len(opened)
 
 
@@ -224,10 +231,17 @@ def _rows(bundle: Bundle, opened: list[tuple[Opened, Opened]]) -> list[dict[str,
 
 
 def release(
-    session: Session, rollout: str, *, now: Now, share: int = 0, terminal_ids: list[str] | None = None
+    session: Session, rollout: str, *, now: Now, share: int = 0, terminal_ids: list[str] | None = None, by: str = ""
 ) -> tuple[int, list[Skipped]]:
     """Let a part of the tills have it: those in the first `share` ten-thousandths, or these.
 
+    Args:
+        session: Writing.
+        rollout: Which.
+        now: Clock.
+        share: The wave.
+        terminal_ids: These tills instead.
+        by: Who releases, for the record (`deeds.note`).
     Returns:
         How many tills are new in it, and those whose number was taken meanwhile.
     Raises:
@@ -257,10 +271,13 @@ def release(
     waiting.release(session, rollout=rollout, is_undo=False, terminal_ids=go, now=now)
     row.state, row.released_at, row.changed_at = RELEASING, row.released_at or now(), now()
     row.share = max(row.share, share)
+    wave = f"{share / 100:g} %" if terminal_ids is None else ", ".join(terminal_ids[:_NAMED])
+    detail = f"{rollout}: {wave}, {len(go)} tills more, {len(skipped)} left out"
+    deeds.note(session, Deed.RELEASED, by=by, detail=detail, now=now)
     return len(go), skipped
 
 
-def undo(session: Session, rollout: str, *, now: Now) -> int:
+def undo(session: Session, rollout: str, *, now: Now, by: str = "") -> int:
     """Send the undo to every till that was given the configuration, and give it to no more; returns how many.
 
     Raises:
@@ -278,10 +295,11 @@ def undo(session: Session, rollout: str, *, now: Now) -> int:
     ).all()
     waiting.release(session, rollout=rollout, is_undo=True, terminal_ids=list(given), now=now)
     row.state, row.changed_at = UNDONE, now()
+    deeds.note(session, Deed.UNDONE, by=by, detail=f"{rollout}: {len(given)} tills", now=now)
     return len(given)
 
 
-def pause(session: Session, rollout: str, *, now: Now) -> None:
+def pause(session: Session, rollout: str, *, now: Now, by: str = "") -> None:
     """Let nothing more of it out, also of what was released and not yet published.
 
     Raises:
@@ -291,9 +309,10 @@ def pause(session: Session, rollout: str, *, now: Now) -> None:
     if row.state != RELEASING:
         raise BundleError(f"{rollout} is {row.state}")
     row.state, row.changed_at = PAUSED, now()
+    deeds.note(session, Deed.PAUSED, by=by, detail=rollout, now=now)
 
 
-def resume(session: Session, rollout: str, *, now: Now) -> None:
+def resume(session: Session, rollout: str, *, now: Now, by: str = "") -> None:
     """End a pause.
 
     Raises:
@@ -303,6 +322,7 @@ def resume(session: Session, rollout: str, *, now: Now) -> None:
     if row.state != PAUSED:
         raise BundleError(f"{rollout} is {row.state}")
     row.state, row.changed_at = RELEASING, now()
+    deeds.note(session, Deed.RESUMED, by=by, detail=rollout, now=now)
 
 
 def _locked(session: Session, rollout: str) -> Rollout:

@@ -115,11 +115,11 @@ async def post_decision(request: Request) -> Response:
                 authority = enrolling.materials.authority
                 invitations.accept(db, authority, terminal_id, fingerprint=fingerprint, by=by, now=now, days=days)
             case ("enrolment", "refuse"):
-                invitations.refuse(db, terminal_id, fingerprint=fingerprint, now=now)
+                invitations.refuse(db, terminal_id, fingerprint=fingerprint, by=by, now=now)
             case ("renewal", "accept"):
                 renewals.accept(db, terminal_id, by=by, now=now)
             case ("renewal", "refuse"):
-                renewals.refuse(db, terminal_id)
+                renewals.refuse(db, terminal_id, by=by, now=desk.context.now)
             case _:
                 raise DecisionError("not_now", HTTPStatus.UNPROCESSABLE_ENTITY)
 
