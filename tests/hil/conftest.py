@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +78,31 @@ class RunningBench:
         return self._process.returncode
 
 
-@pytest.fixture(scope="session")
-def running_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBench]:
-    """The bench of the session; ended in order, which must succeed."""
-    bench = RunningBench(tmp_path_factory.mktemp("bench") / "state")
+@contextmanager
+def run_bench(folder: Path, *options: str) -> Iterator[RunningBench]:
+    """A bench that is ended in order, which must succeed."""
+    bench = RunningBench(folder / "state", *options)
     try:
         yield bench
     finally:
         exit_code = bench.stop()
     assert exit_code == 0, bench.log_path.read_text("utf-8")[-4000:]
+
+
+@contextmanager
+def open_till(bench: RunningBench, use: BenchUse) -> Iterator[Till]:
+    """A cashier at MENU of a bench; earlier tests may have left requests for other sales."""
+    with BenchClient(bench.info["api"]) as client:
+        till = Till(client, use)
+        till.open()
+        yield till
+
+
+@pytest.fixture(scope="session")
+def running_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBench]:
+    """The bench of the session."""
+    with run_bench(tmp_path_factory.mktemp("bench")) as bench:
+        yield bench
 
 
 @pytest.fixture
@@ -117,10 +134,8 @@ def bench_use() -> BenchUse:
 
 @pytest.fixture
 def till(running_bench: RunningBench, bench_use: BenchUse) -> Iterator[Till]:
-    """A cashier at MENU; earlier tests may have left requests for other sales."""
-    with BenchClient(running_bench.info["api"]) as client:
-        till = Till(client, bench_use)
-        till.open()
+    """A cashier at MENU of the session's bench."""
+    with open_till(running_bench, bench_use) as till:
         yield till
 
 
@@ -137,12 +152,8 @@ def fresh_till(running_bench: RunningBench, bench_use: BenchUse) -> Iterator[Til
 @pytest.fixture(scope="session")
 def spied_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBench]:
     """A second bench, whose broker lets one client do everything."""
-    bench = RunningBench(tmp_path_factory.mktemp("spied") / "state", "--spy")
-    try:
+    with run_bench(tmp_path_factory.mktemp("spied"), "--spy") as bench:
         yield bench
-    finally:
-        exit_code = bench.stop()
-    assert exit_code == 0, bench.log_path.read_text("utf-8")[-4000:]
 
 
 @pytest.fixture(scope="session")
@@ -154,9 +165,7 @@ def spied_use() -> BenchUse:
 @pytest.fixture
 def spied_till(spied_bench: RunningBench, spied_use: BenchUse) -> Iterator[Till]:
     """A cashier at MENU of the spied bench."""
-    with BenchClient(spied_bench.info["api"]) as client:
-        till = Till(client, spied_use)
-        till.open()
+    with open_till(spied_bench, spied_use) as till:
         yield till
 
 

@@ -7,6 +7,7 @@ import httpx
 from hil.bench.app import STATIC
 from hil.bench.openapi import document
 from hil.bench.routes import CALLS, PREFIX
+from pos_agent.domain.events import Key
 
 
 async def test_openapi_describes_every_call(http: httpx.AsyncClient) -> None:
