@@ -17,6 +17,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from pos_agent.control.server import read_status
+from pos_agent.protocol.control import Status
+
 ROOT = Path(__file__).resolve().parents[2]
 #: linux/input-event-codes.h
 KEY_CODES = {"ENTER": 96, "CANCEL": 98, "CLEAR": 74, "FN": 55} | dict(
@@ -84,17 +87,30 @@ class BenchTill:
 
     def add_operator(self) -> None:
         """Create operator 01."""
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "pos_agent", "operator", "add", "--config", str(self._config)),
-                *("--no", "01", "--name", "Bench", "--role", "cashier"),
-            ],
-            input=PIN.encode(),
-            check=True,
-            stdout=subprocess.DEVNULL,
+        added = self.run_tool("operator", "add", "--no", "01", "--name", "Bench", "--role", "cashier", given=PIN)
+        added.check_returncode()
+
+    def edit(self, old: str, new: str) -> None:
+        """Replace a text of the configuration."""
+        text = self._config.read_text(encoding="utf-8")
+        assert old in text
+        self._config.write_text(text.replace(old, new), encoding="utf-8")
+
+    def run_tool(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command of pos-agent with the till's configuration."""
+        return subprocess.run(
+            [sys.executable, "-m", "pos_agent", *arguments, "--config", str(self._config)],
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
             cwd=ROOT,
             env=self._environment({}),
         )
+
+    def status(self) -> Status:
+        """Return what the daemon says of itself."""
+        return read_status(self.folder / "run")
 
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         return {**os.environ, "POS_AGENT_ALLOW_VOLATILE": "1", **extra}

@@ -1,7 +1,8 @@
 """Rigs for the contract suites: every implementation of an interface runs the same tests."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -25,31 +26,19 @@ _PRINTERS = [rigs.FakePrinterRig, *PRINTERS]
 _DEVICES = [*_SCANNERS, *_KEYPADS, *_DISPLAYS, display_rigs.Led8DisplayRig, *_PRINTERS]
 
 
-@pytest_asyncio.fixture(params=_DEVICES, ids=lambda rig: rig.__name__)
-async def device_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
-    async for rig in run_rig(request.param(tmp_path)):
-        yield rig
+def _each(classes: Sequence[Any]) -> Any:
+    """Return a fixture that gives a test a rig of each class."""
+
+    @pytest_asyncio.fixture(params=classes, ids=lambda rig: rig.__name__)
+    async def plugged(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
+        async for rig in run_rig(request.param(tmp_path)):
+            yield rig
+
+    return plugged
 
 
-@pytest_asyncio.fixture(params=_SCANNERS, ids=lambda rig: rig.__name__)
-async def scanner_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
-    async for rig in run_rig(request.param(tmp_path)):
-        yield rig
-
-
-@pytest_asyncio.fixture(params=_KEYPADS, ids=lambda rig: rig.__name__)
-async def keypad_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
-    async for rig in run_rig(request.param(tmp_path)):
-        yield rig
-
-
-@pytest_asyncio.fixture(params=_DISPLAYS, ids=lambda rig: rig.__name__)
-async def display_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
-    async for rig in run_rig(request.param(tmp_path)):
-        yield rig
-
-
-@pytest_asyncio.fixture(params=_PRINTERS, ids=lambda rig: rig.__name__)
-async def printer_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[rigs.DeviceRig]:
-    async for rig in run_rig(request.param(tmp_path)):
-        yield rig
+device_rig = _each(_DEVICES)
+scanner_rig = _each(_SCANNERS)
+keypad_rig = _each(_KEYPADS)
+display_rig = _each(_DISPLAYS)
+printer_rig = _each(_PRINTERS)

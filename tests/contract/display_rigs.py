@@ -13,7 +13,22 @@ from pos_agent.domain.events import DeviceName
 from tests.contract.rigs import DisplayRig
 
 
-class Cd5220DisplayRig(DisplayRig):
+class SimulatedDisplayRig(DisplayRig):
+    """A display whose simulator says what is to be read on it."""
+
+    sim: SimLineDisplay | SimLed8
+
+    def plug(self) -> None:
+        self.sim.plug()
+
+    def unplug(self) -> None:
+        self.sim.unplug()
+
+    def lines(self) -> list[str]:
+        return self.sim.lines()
+
+
+class Cd5220DisplayRig(SimulatedDisplayRig):
     """CD5220 has two lines: of a higher screen it shows the first two."""
 
     sheet = "display-cd5220"
@@ -32,17 +47,8 @@ class Cd5220DisplayRig(DisplayRig):
             baud=9600,
         )
 
-    def plug(self) -> None:
-        self.sim.plug()
 
-    def unplug(self) -> None:
-        self.sim.unplug()
-
-    def lines(self) -> list[str]:
-        return self.sim.lines()
-
-
-class Led8DisplayRig(DisplayRig):
+class Led8DisplayRig(SimulatedDisplayRig):
     """A pole shows figures only: it runs the suite of every device, and its own tests instead of the display's."""
 
     sheet = "display-led8"
@@ -60,12 +66,3 @@ class Led8DisplayRig(DisplayRig):
             opener=Opener(),
             baud=2400,
         )
-
-    def plug(self) -> None:
-        self.sim.plug()
-
-    def unplug(self) -> None:
-        self.sim.unplug()
-
-    def lines(self) -> list[str]:
-        return self.sim.lines()

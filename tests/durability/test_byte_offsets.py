@@ -21,12 +21,12 @@ from pos_agent.journal.records import PrintJobRecord
 from pos_agent.journal.store import Journal
 from pos_agent.printing.slips import mark_copy
 from pos_agent.printing.spooler import Spooler
+from tests.fakes.clocks import ManualClock
 from tests.fakes.durability_part import portion
 from tests.fakes.durability_printer import FailingPrinter, Fault
-from tests.fakes.slip_samples import maker, request
+from tests.fakes.slip_samples import AT, maker, request
 from tests.unit.drivers.links_usb import fake_backend
 from tests.unit.drivers.links_usb.fake_backend import PRODUCT_ID, VENDOR_ID
-from tests.unit.printing.test_spooler import FakeClock
 
 _PROFILE = Path(__file__).parents[2] / "config" / "devices" / "generic-80mm.toml"
 _BACKEND = "tests.unit.drivers.links_usb.fake_backend:current"
@@ -103,7 +103,7 @@ async def running() -> AsyncIterator[Till]:
     """Run supervisor and spooler."""
     backend = FailingPrinter()
     fake_backend.CURRENT.append(backend)
-    clock = FakeClock()
+    clock = ManualClock(AT)
     lines = _PROFILE.read_text("utf-8").replace("speed_mm_s = 80 ", "speed_mm_s = 800000 ")
     profile = parse_profile(lines.replace("cut_s = 0.5", "cut_s = 0.001"), profile_id="generic-80mm")
     with TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:

@@ -14,7 +14,7 @@ from pos_agent.workflow.states import TIMEOUTS_S, State
 from tests.fakes.clocks import ManualClock
 from tests.fakes.samples import TERMINAL_ID, WECHAT_ORDER, make_sale
 from tests.fakes.table_walk import Step, Way, ways_of_the_table, world_with
-from tests.unit.workflow.rig import Till, running
+from tests.unit.workflow.rig import Till, at_menu, running
 
 YEAR = timedelta(days=366)
 JUMPS = [YEAR, -YEAR]
@@ -49,10 +49,7 @@ def deadlines(till: Till) -> dict[str, float]:
 @pytest.mark.parametrize("jump", JUMPS, ids=["ahead", "back"])
 @pytest.mark.parametrize("state", WAYS, ids=lambda state: state.value)
 async def test_d19_clock_jump_in_a_state_moves_no_time_out_and_blocks_no_key(state: State, jump: timedelta) -> None:
-    till = Till()
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
+    async with at_menu() as till:
         await till.online()
         await walk(till, *WAYS[state])
         assert till.state == state.value

@@ -14,7 +14,7 @@ from pos_agent.journal.store import Journal
 from pos_agent.workflow.performer import Performer
 from pos_agent.workflow.states import State, Trigger
 from pos_agent.workflow.table import TABLE
-from tests.durability.test_effect_boundaries import Cuts, after_restart
+from tests.durability.cuts import Cuts, after_restart
 from tests.fakes.durability_part import portion
 from tests.fakes.table_walk import OWN_SLIP, POLICY, Way, kept_request, ways_of_the_table, world_with
 from tests.unit.workflow.rig import Till

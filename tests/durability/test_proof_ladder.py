@@ -22,12 +22,12 @@ from pos_agent.domain.slip import PrintOutcome, SlipDocument
 from pos_agent.journal.records import PrintJobRecord
 from pos_agent.printing.slips import mark_copy
 from pos_agent.printing.spooler import Spooler
+from tests.fakes.clocks import ManualClock
 from tests.fakes.durability_ladder import Fault, LadderPrinter, Point, Where, points
 from tests.fakes.durability_part import PORTIONS, portion
 from tests.fakes.journal import FakePrintJobs
-from tests.fakes.slip_samples import maker, request
+from tests.fakes.slip_samples import AT, maker, request
 from tests.fakes.virtual_time import VirtualTimeLoop
-from tests.unit.printing.test_spooler import FakeClock
 
 _PROFILE = Path(__file__).parents[2] / "config" / "devices" / "generic-80mm.toml"
 _WAIT_S = 3600
@@ -76,7 +76,7 @@ class Till:
         self.point = point
         self.ended = asyncio.Event()
         self.printer = EscposPrinter(profile_of(tier), self.link, sink=self.take)
-        self.clock = FakeClock()
+        self.clock = ManualClock(AT)
 
     def take(self, event: Event) -> None:
         """Be the cashier: read the screen, then put paper in, close the cover or plug the cable in."""

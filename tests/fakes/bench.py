@@ -9,7 +9,8 @@ from hil.rig.faults import Faults
 from hil.rig.operator import Operator
 from hil.rig.scanners import NoPictureError
 from hil.simulators.printer.slip import PrintedCode, Slip
-from pos_agent.protocol.control import DeviceStatus, OutboxCounts, Status
+from pos_agent.protocol.control import DeviceStatus, Status
+from tests.fakes.samples import make_status
 
 
 class FakePanel:
@@ -88,7 +89,7 @@ class FakeDaemon:
     def __init__(self) -> None:
         self.is_powered = True
         self.skew_s = 0
-        self.next_status: Status | None = make_status()
+        self.next_status: Status | None = status_at()
 
     async def status(self) -> Status | None:
         return self.next_status
@@ -189,22 +190,9 @@ class FakeRig:
         self.reset_count += 1
 
 
-def make_status(workflow_state: str = "MENU") -> Status:
-    """Return the status of a healthy till."""
-    return Status(
-        terminal_id="t-demo-01",
-        version="0",
-        pid=1,
-        boot_id="b",
-        uptime_s=1.0,
-        workflow_state=workflow_state,
-        view=workflow_state.lower(),
-        locale="zh-CN",
-        is_training=False,
-        is_broker_connected=True,
-        is_back_office_present=True,
-        is_clock_trusted=True,
-        outbox=OutboxCounts(),
-        printer_jobs=0,
-        devices=(DeviceStatus(name="scanner", is_online=True), DeviceStatus(name="printer", is_online=True)),
+def status_at(workflow_state: str = "MENU") -> Status:
+    """Return the status of a healthy till with a scanner and a printer."""
+    devices = (DeviceStatus(name="scanner", is_online=True), DeviceStatus(name="printer", is_online=True))
+    return make_status(
+        terminal_id="t-demo-01", workflow_state=workflow_state, view=workflow_state.lower(), devices=devices
     )

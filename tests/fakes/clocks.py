@@ -1,4 +1,4 @@
-"""Clocks for tests of journal, sync and broker."""
+"""Clocks: one that moves by hand, one that runs."""
 
 import time
 from datetime import datetime, timedelta
@@ -9,9 +9,8 @@ from tests.fakes.samples import START
 class ManualClock:
     """A clock that moves when told."""
 
-    def __init__(self) -> None:
-        self.wall = START
-        self.boottime = 1000.0
+    def __init__(self, start: datetime = START) -> None:
+        self.wall, self.boottime, self.is_set = start, 1000.0, True
 
     def now(self) -> datetime:
         return self.wall
@@ -23,7 +22,7 @@ class ManualClock:
         return self.boottime
 
     def is_trusted(self) -> bool:
-        return True
+        return self.is_set
 
     def advance(self, seconds: float) -> None:
         self.wall += timedelta(seconds=seconds)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from pos_agent.errors import DeviceError, NoHardwareError, OfflineError
+from tests.fakes.printer_link import MemoryLink
 
 #: GET_PORT_STATUS. Source: USB Device Class Definition for Printing Devices 1.1, section 4.2.2.
 _READY, _PAPER_EMPTY, _NOT_SELECTED, _ERROR = 0x18, 0x38, 0x08, 0x10
@@ -48,7 +48,7 @@ class Point(NamedTuple):
         return f"{self.fault.value} while {self.where.value} byte {self.offset}"
 
 
-class LadderPrinter:
+class LadderPrinter(MemoryLink):
     """See `drivers.escpos.link.PrinterLink`; takes everything into a buffer and prints it at once, until it fails.
 
     Attributes:
@@ -59,20 +59,16 @@ class LadderPrinter:
     """
 
     def __init__(self, answers: frozenset[str]) -> None:
+        super().__init__()
         self.answers = answers
         self.paper = bytearray()
         self.is_down = False
         self.trips = 0
-        self.identity = "ladder"
-        self.unsent_bytes = 0
         self._buffer = bytearray()
         self._inbox = bytearray()
         self._point: Point | None = None
         self._left = 0
         self._port = _READY
-        self._is_present = True
-        self._is_open = False
-        self._lost = asyncio.Event()
         self._said = asyncio.Event()
 
     def arm(self, point: Point) -> None:
@@ -84,28 +80,11 @@ class LadderPrinter:
         """Put paper in, close the cover, free the knife, plug it in, switch it on: it goes on with what it has."""
         if not self.is_down:
             return
-        self._port, self._is_present, self.is_down = _READY, True, False
+        self._port, self.is_plugged, self.is_down = _READY, True, False
         self._say("asb", _ASB[_READY])
         self._execute()
 
     # -- the link
-
-    @property
-    def is_open(self) -> bool:
-        return self._is_open
-
-    async def open(self) -> None:
-        if not self._is_present:
-            raise NoHardwareError("printer", "not attached")
-        self._is_open = True
-        self._lost.clear()
-
-    async def close(self) -> None:
-        self._is_open = False
-
-    async def wait_lost(self) -> DeviceError:
-        await self._lost.wait()
-        return OfflineError("printer", "gone")
 
     async def port_status(self) -> int | None:
         self._check()
@@ -144,10 +123,6 @@ class LadderPrinter:
         self._check()
         return count
 
-    def _check(self) -> None:
-        if not self._is_open:
-            raise OfflineError("printer", "gone")
-
     # -- the mechanics
 
     def _execute(self) -> None:
@@ -176,7 +151,7 @@ class LadderPrinter:
             self._say("paper", b"\0")
 
     def _say(self, what: str, data: bytes) -> None:
-        if what in self.answers and self._is_present:
+        if what in self.answers and self.is_plugged:
             self._inbox += data
             self._said.set()
 
@@ -189,9 +164,8 @@ class LadderPrinter:
         if fault in _PORT:
             self._say("asb", _ASB[self._port])
         elif fault is not Fault.STALL:
-            self._is_present = self._is_open = False
+            self.unplug()
             self._inbox.clear()
-            self._lost.set()
             self._said.set()
             keep = 0 if fault is Fault.POWER_LOSS else _whole(self._buffer)
             del self._buffer[keep:]

@@ -21,6 +21,7 @@ from pos_agent.domain.refund import (
 )
 from pos_agent.domain.sale import Sale, SaleLine
 from pos_agent.domain.slip import SlipDocument, SlipKind, Text
+from pos_agent.protocol.control import OutboxCounts, Status
 
 TERMINAL_ID = "t-test-1"
 START = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -107,3 +108,25 @@ def make_sale(**changes: Any) -> Sale:
         "lines": (SaleLine(1, "苹果", 2, 12800),),
     }
     return Sale(**{**values, **changes})
+
+
+def make_status(**changes: Any) -> Status:
+    """Return what the daemon of a healthy till says of itself."""
+    values: dict[str, Any] = {
+        "terminal_id": "t-1",
+        "version": "0",
+        "pid": 1,
+        "boot_id": "b",
+        "uptime_s": 1.0,
+        "workflow_state": "MENU",
+        "view": "menu",
+        "locale": "zh-CN",
+        "is_training": False,
+        "is_broker_connected": True,
+        "is_back_office_present": True,
+        "is_clock_trusted": True,
+        "outbox": OutboxCounts(),
+        "printer_jobs": 0,
+        "devices": (),
+    }
+    return Status(**{**values, **changes})

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
@@ -15,25 +15,6 @@ from pos_agent.domain.screen import Screen
 from pos_agent.domain.shift import ShiftFacts
 from pos_agent.domain.slip import SlipDocument, SlipKind, Text
 from pos_agent.errors import RemoteProtocolError, SignatureError
-
-
-class FakeClock:
-    """A clock that moves by hand."""
-
-    def __init__(self, start: datetime = datetime(2026, 11, 23, 6, 5, tzinfo=UTC)) -> None:
-        self.wall, self.monotonic, self.is_set = start, 1000.0, True
-
-    def now(self) -> datetime:
-        return self.wall
-
-    def monotonic_s(self) -> float:
-        return self.monotonic
-
-    def boottime_s(self) -> float:
-        return self.monotonic
-
-    def is_trusted(self) -> bool:
-        return self.is_set
 
 
 class FakeScreenDisplay:

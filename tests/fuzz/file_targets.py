@@ -25,8 +25,8 @@ from pos_agent.workflow.recorder import Recorder
 from pos_agent.workflow.replay import read_incident, replay
 from pos_agent.workflow.states import Trigger
 from tests.fuzz.target import Check, Target, plain
-from tests.unit.workflow.test_machine import facts, found, order_code
-from tests.unit.workflow.test_machine import machine as machine_at_menu
+from tests.unit.workflow.machine_rig import facts, found, order_code
+from tests.unit.workflow.machine_rig import machine as machine_at_menu
 
 _CONFIG = Path(__file__).parents[2] / "config"
 

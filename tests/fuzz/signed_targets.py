@@ -27,28 +27,19 @@ _KEYS = {"k1": _KEY.public_key()}
 _REQUEST = make_request(7)
 _T = TypeVar("_T", ApprovalQuestion, ApprovalAnswer)
 
+#: What question and answer both say.
+_ASKED: dict[str, Any] = {
+    "terminal_id": TERMINAL_ID,
+    "boot_id": "b" * 32,
+    "refund_request_id": _REQUEST.refund_request_id,
+    "nonce": "0123456789abcdef",
+    "amount_minor": 32_800,
+    "currency": "CNY",
+}
 _QUESTION = ApprovalQuestion(
-    terminal_id=TERMINAL_ID,
-    boot_id="b" * 32,
-    refund_request_id=_REQUEST.refund_request_id,
-    nonce="0123456789abcdef",
-    amount_minor=32_800,
-    currency="CNY",
-    operator_no="01",
-    reason_code="R07",
-    reference=_REQUEST.original_reference,
-    sale_id="s-000001",
+    **_ASKED, operator_no="01", reason_code="R07", reference=_REQUEST.original_reference, sale_id="s-000001"
 )
-_ANSWER = ApprovalAnswer(
-    terminal_id=TERMINAL_ID,
-    boot_id="b" * 32,
-    refund_request_id=_REQUEST.refund_request_id,
-    nonce="0123456789abcdef",
-    amount_minor=32_800,
-    currency="CNY",
-    sale="s-000001",
-    person_id="p-1",
-)
+_ANSWER = ApprovalAnswer(**_ASKED, sale="s-000001", person_id="p-1")
 
 
 def _code(good: _T, purpose: Purpose, write: Callable[..., str], read: Callable[..., _T]) -> Callable[[bytes], None]:

@@ -10,7 +10,8 @@ from backoffice.refunds import stated_money
 from backoffice.states import AT_ACQUIRER, FINAL, State, wire_state
 from pos_agent.domain.refund import FINAL_STATES
 from tests.model import world as model
-from tests.model.world import Row, Rules, Said, World, announced, moved_to, number_of, put
+from tests.model.state import Row, Said, World, number_of, put
+from tests.model.world import Rules, announced, moved_to
 
 
 class RestoringRules(Rules):

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from tests.model.world import Rules, World
+from tests.model.state import World
+from tests.model.world import Rules
 
 
 class Found(msgspec.Struct, kw_only=True):

@@ -9,7 +9,8 @@ from pos_agent.domain.refund import FINAL_STATES, MoneyMoved, RefundUpdate, mone
 from tests.model import world as model
 from tests.model.restores import RestoringRules
 from tests.model.search import Found, search
-from tests.model.world import IDS, NOW, PAID_MINOR, Rules, Said, World, has_moved
+from tests.model.state import IDS, NOW, PAID_MINOR, Said, World, has_moved
+from tests.model.world import Rules
 
 #: In make test, of searches that have no end; those that have one are searched whole.
 FIRST = 10_000

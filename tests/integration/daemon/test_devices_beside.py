@@ -2,37 +2,23 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
 from hil.simulators.camera import Look, SimCamera
-from pos_agent.control.server import read_status
 from tests.bench.till import BenchTill
-from tests.integration.daemon.test_life import edit, run_tool
 
 pytestmark = pytest.mark.slow
 #: A WeChat payment code (payments.md 3): 18 digits that begin with 10 to 15.
 PAY_CODE = "134567890123456789"
 
 
-@pytest.fixture
-def till() -> Iterator[BenchTill]:
-    """A till that is not switched on yet; sockets need a short folder."""
-    with TemporaryDirectory(prefix="pa", dir="/tmp") as folder:
-        till = BenchTill(Path(folder))
-        try:
-            yield till
-        finally:
-            till.close()
-
-
 def test_devices_beside_the_daemon_say_that_it_holds_them_and_that_they_are_online(till: BenchTill) -> None:
     till.add_operator()
     till.start()
-    result = run_tool(till, "devices", "--json")
+    result = till.run_tool("devices", "--json")
     report = json.loads(result.stdout)
     scanner = next(one for one in report["configured"] if one["role"] == "scanner")
 
@@ -46,14 +32,14 @@ def test_commissioning_refuses_the_port_of_the_running_daemon_and_sends_nothing(
     till.start()
     port = str((till.folder / "scanner").resolve())
     for name in (port, str(till.folder / "scanner")):
-        result = run_tool(till, "devices", "commission", "scanner", "--port", name, "--baud", "9600")
+        result = till.run_tool("devices", "commission", "scanner", "--port", name, "--baud", "9600")
         assert result.returncode == 1
         assert f"(pid {till.pid})" in result.stderr
         assert result.stdout == ""
     os.set_blocking(till.scanner, False)
     with pytest.raises(BlockingIOError):
         os.read(till.scanner, 1)
-    assert read_status(till.folder / "run").devices[0].is_online
+    assert till.status().devices[0].is_online
 
 
 def test_payment_code_shown_to_the_camera_is_refused_on_the_screen_and_kept_nowhere(till: BenchTill) -> None:
@@ -61,13 +47,13 @@ def test_payment_code_shown_to_the_camera_is_refused_on_the_screen_and_kept_nowh
     with TemporaryDirectory(prefix="pac", dir="/tmp") as folder:
         camera = SimCamera(Path(folder) / "camera")
         camera.plug()
-        edit(till, f'path = "{till.folder}/scanner"', f'driver = "camera"\npath = "{camera.path}"')
+        till.edit(f'path = "{till.folder}/scanner"', f'driver = "camera"\npath = "{camera.path}"')
         till.add_operator()
         till.start()
         till.sign_in()
         camera.show("code128", PAY_CODE.encode(), Look(module_dots=2))
         shown = till.see("付款码")
-        counters = next(one.counters for one in read_status(till.folder / "run").devices if one.name == "scanner")
+        counters = next(one.counters for one in till.status().devices if one.name == "scanner")
 
     assert counters["GoodScanCount"] == 1
     assert PAY_CODE not in shown

@@ -8,58 +8,20 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from pos_agent.control.server import read_status
-from pos_agent.protocol.control import Status
 from tests.bench.till import PIN, ROOT, BenchTill
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def till() -> Iterator[BenchTill]:
-    """A till that is not switched on yet; sockets need a short folder."""
-    with TemporaryDirectory(prefix="pa", dir="/tmp") as folder:
-        till = BenchTill(Path(folder))
-        try:
-            yield till
-        finally:
-            till.close()
-
-
-def status_of(till: BenchTill) -> Status:
-    return read_status(till.folder / "run")
-
-
-def edit(till: BenchTill, old: str, new: str) -> None:
-    path = till.folder / "terminal.toml"
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def run_tool(till: BenchTill, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pos_agent", *arguments, "--config", str(till.folder / "terminal.toml")],
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env={**os.environ, "POS_AGENT_ALLOW_VOLATILE": "1"},
-    )
-
-
 def test_daemon_says_ready_and_stops_clean_on_sigterm(till: BenchTill) -> None:
     till.add_operator()
     till.start()
-    status = status_of(till)
+    status = till.status()
     assert (status.workflow_state, status.safe_code) == ("LOGIN", "")
     assert till.process is not None
     started = time.monotonic()
@@ -103,16 +65,16 @@ def test_daemon_without_operators_says_how_to_add_one(till: BenchTill) -> None:
 
 def test_daemon_with_a_misspelt_key_starts_safe_with_code_and_sentence(till: BenchTill) -> None:
     till.add_operator()
-    edit(till, "merchant_name", "merchant_nane")
+    till.edit("merchant_name", "merchant_nane")
     till.start()
     till.see("E-CONFIG")
-    status = status_of(till)
+    status = till.status()
     assert (status.workflow_state, status.safe_code) == ("SAFE", "E-CONFIG")
 
 
 def test_daemon_without_a_configuration_exits_78(till: BenchTill) -> None:
     (till.folder / "terminal.toml").unlink()
-    assert run_tool(till, "run").returncode == 78
+    assert till.run_tool("run").returncode == 78
 
 
 def test_daemon_with_a_broken_journal_sets_it_aside_and_stays_safe(till: BenchTill) -> None:
@@ -123,17 +85,17 @@ def test_daemon_with_a_broken_journal_sets_it_aside_and_stays_safe(till: BenchTi
     for _ in range(2):
         till.start()
         till.see("E-JOURNAL")
-        assert status_of(till).safe_code == "E-JOURNAL"
+        assert till.status().safe_code == "E-JOURNAL"
         till.stop()
     kept = list(data.glob("journal.corrupt-*.db"))
     assert len(kept) == 1
     assert kept[0].read_bytes().startswith(b"not a database")
     assert not (data / "journal.db").exists()
     release = ("outbox", "release", "--by", "Chen Jie", "--why", "repair 4711")
-    assert run_tool(till, *release).returncode == 1
-    assert run_tool(till, *release, "--yes").returncode == 0
+    assert till.run_tool(*release).returncode == 1
+    assert till.run_tool(*release, "--yes").returncode == 0
     till.start()
-    assert status_of(till).safe_code == ""
+    assert till.status().safe_code == ""
     assert kept[0].exists()
     till.stop()
     with closing(sqlite3.connect(data / "journal.db")) as journal:
@@ -146,12 +108,12 @@ def test_daemon_that_crashes_three_times_starts_safe(till: BenchTill) -> None:
     boot = {"POS_AGENT_BOOT_ID": "one boot"}
     for _ in range(3):
         till.start(boot)
-        assert status_of(till).safe_code == ""
+        assert till.status().safe_code == ""
         assert till.process is not None
         till.process.kill()
         till.process.wait()
     till.start(boot)
-    assert status_of(till).safe_code == "E-CRASH"
+    assert till.status().safe_code == "E-CRASH"
     till.see("E-CRASH")
 
 
@@ -159,19 +121,19 @@ def test_daemon_on_a_memory_file_system_refuses_refunds(till: BenchTill) -> None
     if not os.access("/dev/shm", os.W_OK):
         pytest.skip("no tmpfs to try it on")
     with TemporaryDirectory(prefix="pa", dir="/dev/shm") as folder:
-        edit(till, f'data_dir = "{till.folder}/data"', f'data_dir = "{folder}"')
+        till.edit(f'data_dir = "{till.folder}/data"', f'data_dir = "{folder}"')
         till.start({"POS_AGENT_ALLOW_VOLATILE": "0"})
         till.see("E-DISK3")
-        assert status_of(till).safe_code == "E-DISK3"
+        assert till.status().safe_code == "E-DISK3"
         till.stop()
 
 
 @pytest.mark.parametrize(("pin", "code"), [(PIN, 0), ("0000", 2), ("", 2), ("12", 2)])
 def test_operator_add_reads_the_pin_from_standard_input(till: BenchTill, pin: str, code: int) -> None:
     arguments = ("operator", "add", "--no", "07", "--name", "Li", "--role", "cashier")
-    result = run_tool(till, *arguments, given=pin + "\n")
+    result = till.run_tool(*arguments, given=pin + "\n")
     assert result.returncode == code
-    listed = run_tool(till, "operator", "list", "--json")
+    listed = till.run_tool("operator", "list", "--json")
     assert [row["operator_no"] for row in json.loads(listed.stdout)] == (["07"] if code == 0 else [])
     assert pin == "" or pin not in listed.stdout
 
@@ -179,14 +141,14 @@ def test_operator_add_reads_the_pin_from_standard_input(till: BenchTill, pin: st
 def test_commands_beside_a_running_daemon_answer(till: BenchTill) -> None:
     till.add_operator()
     till.start()
-    assert json.loads(run_tool(till, "status", "--json").stdout)["terminal_id"] == "t-bench-01"
-    assert run_tool(till, "outbox", "list").stdout.strip() == "nothing waits to be sent"
-    assert run_tool(till, "outbox", "show", "123456").returncode == 1
-    assert status_of(till).workflow_state == "LOGIN"
+    assert json.loads(till.run_tool("status", "--json").stdout)["terminal_id"] == "t-bench-01"
+    assert till.run_tool("outbox", "list").stdout.strip() == "nothing waits to be sent"
+    assert till.run_tool("outbox", "show", "123456").returncode == 1
+    assert till.status().workflow_state == "LOGIN"
 
 
 def test_check_config_names_the_key_and_exits_2(till: BenchTill) -> None:
-    edit(till, "merchant_name", "merchant_nane")
-    result = run_tool(till, "check-config")
+    till.edit("merchant_name", "merchant_nane")
+    result = till.run_tool("check-config")
     assert result.returncode == 2
     assert "did you mean terminal.merchant_name?" in result.stderr

@@ -15,8 +15,9 @@ from pos_agent.domain.config import PrinterConfig
 from pos_agent.domain.events import DeviceStatusChanged, Event, PrintJobEnded, PrintJobPaused
 from pos_agent.domain.slip import PrintOutcome, SlipDocument
 from pos_agent.printing.spooler import Spooler
+from tests.fakes.clocks import ManualClock
 from tests.fakes.journal import FakePrintJobs
-from tests.unit.printing.test_spooler import FakeClock
+from tests.fakes.slip_samples import AT
 
 PROFILES = Path(__file__).parents[3] / "config" / "devices"
 SPEED_FACTOR = 20
@@ -40,7 +41,7 @@ class Till:
         self.printer = printer
         self.events = events
         self.jobs = FakePrintJobs()
-        self.clock = FakeClock()
+        self.clock = ManualClock(AT)
         self._changed = changed
         self.spooler: Spooler
 

@@ -15,6 +15,7 @@ import pytest
 
 from pos_agent.cli import main
 from pos_agent.domain.config import DevicesConfig
+from tests.fakes.samples import make_status
 from tests.unit.app.machine import KEYBOARD, Machine
 
 DATA = Path(__file__).parents[3] / "config"
@@ -107,7 +108,7 @@ def test_scanner_port_of_the_running_daemon_is_refused_by_its_name(
     link = tmp_path / "scanner"
     link.symlink_to(unit.path)
     config = machine.configure(f'[devices.scanner]\npath = "{link}"\n')
-    status = _status(pid=4242)
+    status = make_status(pid=4242)
     monkeypatch.setattr("pos_agent.app.attached.read_status", lambda _: status)
     monkeypatch.setattr("drivers.inventory.open_files", _nobody)
     monkeypatch.setattr("pos_agent.app.attached.holders_of", lambda *_: ())
@@ -123,28 +124,6 @@ def _nobody(_: Path) -> object:
     from drivers.links.holders import OpenFiles
 
     return OpenFiles(by_path={}, is_complete=False)
-
-
-def _status(*, pid: int) -> object:
-    from pos_agent.protocol.control import OutboxCounts, Status
-
-    return Status(
-        terminal_id="t-devices-01",
-        version="0",
-        pid=pid,
-        boot_id="",
-        uptime_s=1.0,
-        workflow_state="MENU",
-        view="",
-        locale="en",
-        is_training=False,
-        is_broker_connected=False,
-        is_back_office_present=False,
-        is_clock_trusted=True,
-        outbox=OutboxCounts(),
-        printer_jobs=0,
-        devices=(),
-    )
 
 
 def test_scanner_that_is_silent_is_not_guessed(

@@ -9,7 +9,8 @@ import pytest
 
 from drivers.escpos.profile import Profile
 from pos_agent.cli import main
-from pos_agent.protocol.control import DeviceStatus, OutboxCounts, Status
+from pos_agent.protocol.control import DeviceStatus
+from tests.fakes.samples import make_status
 from tests.unit.app.machine import KEYBOARD, POS_DESCRIPTOR, POS_HID, Machine
 
 DATA = Path(__file__).parents[3] / "config"
@@ -31,26 +32,6 @@ def run(machine: Machine, capsys: pytest.CaptureFixture[str], *, devices: str = 
     assert main(["devices", "list", *arguments[1:], "--json"]) == code
     assert capsys.readouterr().out == before, "options may stand before and behind the action"
     return code, text, msgspec.json.decode(before)
-
-
-def _running(*devices: DeviceStatus) -> Status:
-    return Status(
-        terminal_id="t-1",
-        version="1",
-        pid=1,
-        boot_id="b",
-        uptime_s=1.0,
-        workflow_state="MENU",
-        view="menu",
-        locale="en",
-        is_training=False,
-        is_broker_connected=True,
-        is_back_office_present=True,
-        is_clock_trusted=True,
-        outbox=OutboxCounts(),
-        printer_jobs=0,
-        devices=devices,
-    )
 
 
 def test_devices_of_an_empty_machine_are_none_and_nothing_is_wrong(
@@ -87,7 +68,7 @@ def test_printer_says_whether_it_is_commissioned_and_how_long_its_paper_lasts(
     overlay = 'base = "{}"\ncommissioned_at = "2026-11-23"\nmodels = ["EPSON"]\n[facts]\ntier = "processed"\n'
     (folder / "printer.toml").write_text(overlay.format("generic-80mm"))
     device = DeviceStatus(name="printer", is_online=True, counters={"SlipsLeftCount": 233})
-    monkeypatch.setattr("pos_agent.app.attached.read_status", lambda _: _running(device))
+    monkeypatch.setattr("pos_agent.app.attached.read_status", lambda _: make_status(devices=(device,)))
     _, text, found = run(machine, capsys, devices=section)
     assert "commissioned 2026-11-23: EPSON, tier processed" in text
     assert "paper for about 233 slips" in text

@@ -9,8 +9,8 @@ import pytest
 from pos_agent import cli
 from pos_agent.domain.slip import PrintOutcome
 from pos_agent.journal.store import Journal
-from tests.fakes.slip_samples import maker, request
-from tests.unit.printing.test_spooler import FakeClock
+from tests.fakes.clocks import ManualClock
+from tests.fakes.slip_samples import AT, maker, request
 
 CONFIG = """
 [terminal]
@@ -44,7 +44,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def commit(folder: Path) -> str:
     """Commit one refund: its first slip was confirmed, its second still waits."""
-    journal = await Journal.open(folder, terminal_id="t-demo-01", boot_id="b", clock=FakeClock())
+    journal = await Journal.open(folder, terminal_id="t-demo-01", boot_id="b", clock=ManualClock(AT))
     made = request(seq=0)
     await journal.commit_refund(made, maker().request_slips(made))
     first, _ = await journal.slips(made.refund_request_id)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.fakes.bench import FakeRig, make_status
+from tests.fakes.bench import FakeRig, status_at
 
 REQUEST_ID = "9812345678901234567815"
 
@@ -167,7 +167,7 @@ async def test_info_names_operators_and_back_office(http: httpx.AsyncClient, rig
 
 
 async def test_state_follows_the_status(http: httpx.AsyncClient, rig: FakeRig) -> None:
-    rig.daemon.next_status = make_status("CONFIRM")
+    rig.daemon.next_status = status_at("CONFIRM")
     assert (await http.get("/state")).json()["workflow_state"] == "CONFIRM"
 
 

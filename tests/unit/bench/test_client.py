@@ -8,7 +8,7 @@ import pytest
 
 from hil.bench.app import make_app
 from hil.bench.client import BenchClient, BenchError, ScreenTimeoutError
-from tests.fakes.bench import FakeRig, make_status
+from tests.fakes.bench import FakeRig, status_at
 
 
 class InProcess(httpx.BaseTransport):
@@ -47,7 +47,7 @@ def test_enter_waits_for_the_dead_time_of_the_view(
     waited: list[float] = []
     monkeypatch.setattr("hil.bench.client.time.sleep", waited.append)
     for state in ("MENU", "CONFIRM", "RESULT"):
-        rig.daemon.next_status = make_status(state)
+        rig.daemon.next_status = status_at(state)
         client.enter()
     # screens.md section 3: 250 ms, 600 ms on CONFIRM, 1 s on RESULT
     assert [floor < wait < floor + 0.1 for wait, floor in zip(waited, (0.25, 0.6, 1.0), strict=True)] == [True] * 3

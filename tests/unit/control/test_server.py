@@ -8,33 +8,14 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from pos_agent.control.server import ControlServer, read_status
-from pos_agent.protocol.control import OutboxCounts, Status
+from pos_agent.protocol.control import Status
+from tests.fakes.samples import make_status
 
 
 @pytest.fixture
 def runtime_dir() -> Iterator[Path]:
     with TemporaryDirectory(prefix="pa", dir="/tmp") as folder:  # a socket's path must be short
         yield Path(folder) / "run"
-
-
-def make_status() -> Status:
-    return Status(
-        terminal_id="t-1",
-        version="0",
-        pid=1,
-        boot_id="b",
-        uptime_s=1.5,
-        workflow_state="MENU",
-        view="menu",
-        locale="zh-CN",
-        is_training=False,
-        is_broker_connected=True,
-        is_back_office_present=False,
-        is_clock_trusted=True,
-        outbox=OutboxCounts(queued=2),
-        printer_jobs=0,
-        devices=(),
-    )
 
 
 async def status() -> Status:

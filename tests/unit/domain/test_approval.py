@@ -7,7 +7,7 @@ import pytest
 
 from pos_agent.domain.approval import answer_problem
 from pos_agent.domain.codes import APPROVAL_PREFIX, ClassifyContext, CodeKind, classify
-from tests.unit.protocol.test_approval import answer, answered, question
+from tests.fakes.approval_samples import answer, answered, question
 
 
 def test_answer_to_this_question_fits() -> None:

@@ -9,15 +9,16 @@ from typing import Any
 
 import msgspec
 
+from pos_agent.domain import desired_book as books
 from pos_agent.domain.config import Config
 from pos_agent.domain.desired import ApplyWhen, HealthCheck
-from pos_agent.domain.desired_book import Book
+from pos_agent.domain.desired_book import Book, Document, Trial
 from pos_agent.domain.desired_rules import Health
 from pos_agent.errors import BrokerUnreachableError
 from pos_agent.fleet.service import FleetService
 from pos_agent.mqtt.messages import InboundMessage, Properties
 from pos_agent.protocol import codec
-from pos_agent.protocol.desired import CONFIG_TYPE, ConfigDesired, ConfigReported
+from pos_agent.protocol.desired import CONFIG_TYPE, ConfigDesired, ConfigReported, etag_of
 from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.envelope import endorse, seal
 from pos_agent.settings import Layer, LoadedConfig, load_config
@@ -183,3 +184,12 @@ class Scene:
         with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
             runner.run(both())
         return self
+
+
+def in_trial(wanted: ConfigDesired, **facts: object) -> Book:
+    """Return the record of a till that was just started with a document in trial."""
+    payload = codec.encode(wanted)
+    document = Document(version=wanted.version, etag=etag_of(payload), payload=payload)
+    book = books.stage(Book(book_id="b1"), document, at=NOW)
+    trial = Trial(document=document, remaining_s=float(wanted.confirm_within_s), baseline=(HealthCheck.PRINTER,))
+    return books.start(books.begin_trial(book, msgspec.structs.replace(trial, **facts), at=NOW), at=NOW)

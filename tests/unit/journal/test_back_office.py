@@ -8,7 +8,7 @@ from pos_agent.journal.store import Journal
 from pos_agent.protocol.messages import AckStatus, SyncReplyMessage
 from tests.fakes.clocks import ManualClock
 from tests.fakes.samples import START, TERMINAL_ID, make_request, make_slip, make_update
-from tests.unit.journal.test_requests import ack
+from tests.unit.journal.samples import ack
 
 
 def reply(

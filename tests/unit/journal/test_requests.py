@@ -1,6 +1,5 @@
 import asyncio
 
-import msgspec
 import pytest
 
 from pos_agent.domain.refund import MoneyMoved, RefundState
@@ -11,25 +10,12 @@ from pos_agent.journal.store import Journal
 from pos_agent.protocol import codec
 from pos_agent.protocol.messages import (
     AckStatus,
-    AppAckMessage,
     RefundAnswerMessage,
     RefundRequestMessage,
     RefundWithdrawMessage,
 )
-from tests.fakes.samples import START, TERMINAL_ID, make_request, make_slip, make_update
-
-
-def ack(refund_request_id: str, status: AckStatus = AckStatus.STORED, **changes: object) -> AppAckMessage:
-    message = AppAckMessage(
-        terminal_id=TERMINAL_ID,
-        refund_request_id=refund_request_id,
-        kind="refund.request",
-        rev=1,
-        status=status,
-        epoch=1,
-        at=START,
-    )
-    return msgspec.structs.replace(message, **changes)
+from tests.fakes.samples import make_request, make_slip, make_update
+from tests.unit.journal.samples import ack
 
 
 async def test_commit_new_request_writes_outbox_jobs_audit_and_numbers(journal: Journal) -> None:

@@ -12,7 +12,7 @@ from pos_agent.errors import LocalProtocolError, SignatureError
 from pos_agent.printing.slips import SlipMaker
 from pos_agent.protocol import approval
 from pos_agent.sync.keys import SyncKeys
-from tests.unit.protocol.test_approval import DEVICE, DEVICE_KEYS, OFFICE_KEYS, answer, answered, question
+from tests.fakes.approval_samples import DEVICE, DEVICE_KEYS, OFFICE_KEYS, answer, answered, question
 
 MAKER = SlipMaker(
     TerminalConfig(terminal_id="t-shop-01", merchant_id="M1", merchant_name="示例商店"),

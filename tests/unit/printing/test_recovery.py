@@ -7,9 +7,9 @@ import pytest
 from pos_agent.domain.slip import PrintOutcome, SlipKind
 from pos_agent.journal.records import RefundRecord
 from pos_agent.printing.recovery import queue_cut_off_copies
+from tests.fakes.clocks import ManualClock
 from tests.fakes.journal import FakePrintJobs
 from tests.fakes.slip_samples import AT, maker, request
-from tests.unit.printing.test_spooler import FakeClock
 
 RECORD = RefundRecord(request=request(), update=None, was_send_attempted=False, is_stored=False, is_held=False)
 
@@ -24,7 +24,7 @@ def journal() -> FakePrintJobs:
 
 
 async def queued(jobs: FakePrintJobs, *, age_s: float = 60) -> int:
-    clock = FakeClock()
+    clock = ManualClock(AT)
     clock.wall += timedelta(seconds=age_s)
     return await queue_cut_off_copies(jobs, clock=clock, expiry_s=3600)
 

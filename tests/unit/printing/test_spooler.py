@@ -1,131 +1,16 @@
 """The spooler: order, pauses, expiry, outcomes (D6, D13)."""
 
-import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
-from pos_agent.devices.interfaces import PrinterStatus, PrintReport
-from pos_agent.domain.events import Event, PrintJobEnded, PrintJobPaused
-from pos_agent.domain.slip import Cut, PrintOutcome, SlipDocument, SlipKind, Text
-from pos_agent.errors import OfflineError, PaperEndError, UnencodableError
+from pos_agent.devices.interfaces import PrintReport
+from pos_agent.domain.slip import PrintOutcome, SlipKind
+from pos_agent.errors import OfflineError, PaperEndError
 from pos_agent.printing import spooler as spooler_module
-from pos_agent.printing.spooler import Spooler
 from pos_agent.workflow.ports import SpoolerPort
-from tests.fakes.journal import FakePrintJobs
-from tests.fakes.slip_samples import AT, REQUEST_ID
-
-CLEAN = PrintReport(outcome=PrintOutcome.SENT_CLEAN, accepted_bytes=9)
-BROKEN = PrintReport(outcome=PrintOutcome.UNKNOWN, accepted_bytes=4, was_interrupted=True)
-
-
-class FakeClock:
-    """Wall and monotonic time that tests move."""
-
-    def __init__(self) -> None:
-        self.wall = AT
-        self.mono_s = 100.0
-
-    def now(self) -> datetime:
-        return self.wall
-
-    def monotonic_s(self) -> float:
-        return self.mono_s
-
-    def boottime_s(self) -> float:
-        return self.mono_s
-
-    def is_trusted(self) -> bool:
-        return True
-
-
-class ScriptedPrinter:
-    """The spooler's side of a printer. `results`: what each next job does; empty = clean."""
-
-    def __init__(self, jobs: FakePrintJobs) -> None:
-        self.profile_id = "p/1"
-        self.printed: list[bytes] = []
-        self.results: deque[PrintReport | Exception] = deque()
-        self.refused = False
-        self.ready = asyncio.Event()
-        self.ready.set()
-        self._jobs = jobs
-
-    @property
-    def status(self) -> PrinterStatus:
-        is_ready = self.ready.is_set()
-        return PrinterStatus(is_online=is_ready, code="" if is_ready else "EPTR_REC_EMPTY")
-
-    def render(self, document: SlipDocument) -> bytes:
-        if self.refused:
-            raise UnencodableError("amount")
-        first = document.blocks[0]
-        assert isinstance(first, Text)
-        return f"{self.profile_id} {first.text}".encode()
-
-    async def wait_ready(self) -> None:
-        await self.ready.wait()
-
-    async def print_job(self, data: bytes, *, on_paused: Callable[[str], None]) -> PrintReport:
-        assert self._jobs.log[-1][0] == "started", "bytes may leave only after 'started' is committed"
-        step = self.results.popleft() if self.results else CLEAN
-        if isinstance(step, Exception):
-            raise step
-        if step.was_interrupted:
-            on_paused("EPTR_COVER_OPEN")
-        self.printed.append(data)
-        return step
-
-
-class Room:
-    """A spooler with everything around it."""
-
-    def __init__(self, *, has_printer: bool = True, expiry_s: float = 3600) -> None:
-        self.jobs = FakePrintJobs()
-        self.printer = ScriptedPrinter(self.jobs)
-        self.clock = FakeClock()
-        self.events: list[Event] = []
-        self._changed = asyncio.Event()
-        self.spooler = Spooler(
-            self.jobs,
-            self.printer if has_printer else None,
-            clock=self.clock,
-            sink=self._take,
-            expiry_s=expiry_s,
-        )
-
-    def _take(self, event: Event) -> None:
-        self.events.append(event)
-        self._changed.set()
-
-    def add(self, text: str, kind: SlipKind = SlipKind.REQUEST_CUSTOMER, *, age_s: float = 0, copy_no: int = 0) -> int:
-        document = SlipDocument(kind=kind, blocks=(Text(text), Cut()), refund_request_id=REQUEST_ID, copy_no=copy_no)
-        return self.jobs.add(document, self.clock.wall - timedelta(seconds=age_s))
-
-    def ended(self) -> list[tuple[int, PrintOutcome]]:
-        return [(event.job_id, event.outcome) for event in self.events if isinstance(event, PrintJobEnded)]
-
-    def paused(self) -> list[tuple[int, str]]:
-        return [(event.job_id, event.code) for event in self.events if isinstance(event, PrintJobPaused)]
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
-            while not condition():
-                self._changed.clear()
-                await self._changed.wait()
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.spooler.run(), name="spooler")
-        try:
-            yield
-        finally:
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
+from tests.unit.printing.rig import BROKEN, Room
 
 
 @pytest.fixture(autouse=True)
@@ -245,7 +130,7 @@ async def test_jobs_that_grew_old_during_an_outage_expire_instead_of_flooding() 
             room.add("old")
         await room.until(lambda: len(room.paused()) == 1)
         room.clock.wall += timedelta(hours=2)
-        room.clock.mono_s += 7200
+        room.clock.boottime += 7200
         room.printer.ready.set()
         await room.until(lambda: len(room.ended()) == 3)
         room.add("new")
@@ -258,7 +143,7 @@ async def test_clock_that_jumps_ahead_does_not_expire_a_fresh_job() -> None:
     room = Room(expiry_s=600)
     room.add("slip")
     room.clock.wall += timedelta(days=300)
-    room.clock.mono_s += 5
+    room.clock.boottime += 5
     async with room.running():
         await room.until(lambda: len(room.ended()) == 1)
     assert room.ended() == [(1, PrintOutcome.SENT_CLEAN)]
@@ -302,7 +187,7 @@ async def test_till_without_a_printer_reports_it_and_expires_the_job() -> None:
         room.add("slip")
         await room.until(lambda: room.paused() == [(1, "E_NOHARDWARE")])
         room.clock.wall += timedelta(hours=1)
-        room.clock.mono_s += 3600
+        room.clock.boottime += 3600
         room.add("second")
         await room.until(lambda: len(room.ended()) == 1)
     assert room.ended() == [(1, PrintOutcome.EXPIRED)]

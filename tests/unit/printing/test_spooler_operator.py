@@ -10,7 +10,7 @@ from pos_agent.errors import PaperEndError
 from pos_agent.printing import spooler as spooler_module
 from pos_agent.printing.spooler import Spooler
 from tests.fakes.journal import FakePrintJobs
-from tests.unit.printing.test_spooler import BROKEN, Room, ScriptedPrinter
+from tests.unit.printing.rig import BROKEN, Room, ScriptedPrinter
 
 
 @pytest.fixture(autouse=True)
@@ -175,7 +175,7 @@ async def test_refusal_sounds_now_or_never() -> None:
         room.spooler.sound()
         await room.until_done(1)
         room.spooler.sound()
-        room.clock.mono_s += 5
+        room.clock.boottime += 5
         room.spooler.accept_printer()
         await room.until_done(2)
     assert room.equipped.done == ["sound", "accept"], "five seconds late is another moment"

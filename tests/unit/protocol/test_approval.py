@@ -1,62 +1,25 @@
 """Question and answer of an approval by QR code (ADR 0024, trust.md 17)."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pos_agent.domain.approval import ApprovalAnswer, ApprovalQuestion
-from pos_agent.domain.refund import OriginalReference, ReferenceKind
 from pos_agent.errors import LocalProtocolError, RemoteProtocolError, SignatureError
 from pos_agent.protocol import approval, rescue
-from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.envelope import DOWN_TYPE, UP_TYPE
-
-DEVICE, OFFICE = PrivateKey.generate(), PrivateKey.generate()
-DEVICE_KEYS, OFFICE_KEYS = {"d1": DEVICE.public_key()}, {"bo-1": OFFICE.public_key()}
-SALE = OriginalReference(ReferenceKind.MERCHANT_ORDER_NO, "1025112018320000000000208907890")
-
-
-def question(**fields: Any) -> ApprovalQuestion:
-    values: dict[str, Any] = {
-        "terminal_id": "t-shop-01",
-        "boot_id": "0e8c4a2e-93b5-4b52-9c57-0a1b2c3d4e5f",
-        "refund_request_id": "9812345678901234567815",
-        "nonce": "0123456789abcdef",
-        "amount_minor": 32800,
-        "currency": "CNY",
-        "operator_no": "01",
-        "reason_code": "R01",
-        "reference": SALE,
-        "sale_id": "s-000001",
-    }
-    return ApprovalQuestion(**{**values, **fields})
-
-
-def answer(**fields: Any) -> ApprovalAnswer:
-    values: dict[str, Any] = {
-        "terminal_id": "t-shop-01",
-        "boot_id": "0e8c4a2e-93b5-4b52-9c57-0a1b2c3d4e5f",
-        "refund_request_id": "9812345678901234567815",
-        "nonce": "0123456789abcdef",
-        "amount_minor": 32800,
-        "currency": "CNY",
-        "sale": "s-000001",
-        "person_id": "wang",
-    }
-    return ApprovalAnswer(**{**values, **fields})
-
-
-def asked(one: ApprovalQuestion) -> str:
-    return approval.write_question(one, kid="d1", key=DEVICE)
-
-
-def answered(one: ApprovalAnswer) -> str:
-    return approval.write_answer(one, kid="bo-1", key=OFFICE)
-
+from tests.fakes.approval_samples import (
+    DEVICE,
+    DEVICE_KEYS,
+    OFFICE,
+    OFFICE_KEYS,
+    answer,
+    answered,
+    asked,
+    question,
+)
 
 _WORD = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=32)
 _ID = st.integers(0, 10**18 - 1).map(lambda number: f"98{number:018d}42")

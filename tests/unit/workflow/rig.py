@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
 
 from pos_agent.domain.config import BrokerConfig, Config, PolicyConfig, TerminalConfig, TrustConfig
-from pos_agent.domain.events import Event, Key, KeyPressed, LinkChanged, ScanRead
+from pos_agent.domain.events import Event, Key, KeyPressed, LinkChanged, RefundChanged, ScanRead
+from pos_agent.domain.refund import MoneyMoved, RefundState, RefundUpdate
 from pos_agent.journal.store import Journal
 from pos_agent.workflow.controller import Controller
 from pos_agent.workflow.performer import Ports
-from tests.fakes.samples import PHRASES, REASONS
+from tests.fakes.clocks import ManualClock
+from tests.fakes.samples import PHRASES, REASONS, WECHAT_ORDER, make_sale, make_update
 from tests.fakes.workflow_journal import FakeWorkflowJournal
 from tests.fakes.workflow_ports import (
     FakeApprovals,
-    FakeClock,
     FakeKeyedHash,
     FakeLookUp,
     FakePins,
@@ -46,7 +49,7 @@ class Till:
 
     def __init__(self, *, size: tuple[int, int] = (20, 4), policy: PolicyConfig | None = None, safe: str = "") -> None:
         self.inbox: asyncio.Queue[Event] = asyncio.Queue(2048)
-        self.journal, self.clock = FakeWorkflowJournal(), FakeClock()
+        self.journal, self.clock = FakeWorkflowJournal(), ManualClock(datetime(2026, 11, 23, 6, 5, tzinfo=UTC))
         self.journal.add_operator("01")
         self.journal.add_operator("02", "supervisor")
         self.display, self.customer = FakeScreenDisplay(size), FakeScreenDisplay((20, 2))
@@ -124,13 +127,13 @@ class Till:
     async def press(self, *keys: str, after_s: float = 2.0) -> None:
         """Press keys, each `after_s` after the one before."""
         for key in keys:
-            self.clock.monotonic += after_s
+            self.clock.boottime += after_s
             self.presses += 1
-            await self.put(KeyPressed(Key(key), self.clock.monotonic))
+            await self.put(KeyPressed(Key(key), self.clock.boottime))
 
     async def scan(self, data: str, symbology: str = "") -> None:
         """Scan a code."""
-        await self.put(ScanRead(data, symbology, self.clock.monotonic))
+        await self.put(ScanRead(data, symbology, self.clock.boottime))
 
     async def online(self, is_online: bool = True) -> None:
         """Bring the link up or down."""
@@ -160,3 +163,46 @@ async def running(till: Till) -> AsyncIterator[Till]:
         await asyncio.gather(task, return_exceptions=True)
     if not task.cancelled():
         task.result()
+
+
+@asynccontextmanager
+async def at_menu(till: Till | None = None, **sale: Any) -> AsyncIterator[Till]:
+    """Run a till that knows a sale, with operator 01 signed in."""
+    till = till or Till()
+    till.lookup.sales[WECHAT_ORDER] = make_sale(**sale)
+    async with running(till):
+        await till.sign_in()
+        yield till
+
+
+async def to_confirm(till: Till) -> None:
+    """Scan the sale and go to CONFIRM for all of it."""
+    await till.scan(WECHAT_ORDER)
+    await till.press("ENTER", "1")
+    assert till.state == "CONFIRM"
+
+
+async def submit(till: Till) -> str:
+    """Ask for the refund of the whole sale; return its number."""
+    await to_confirm(till)
+    await till.press("ENTER")
+    await till.wait_for(lambda: till.state == "RESULT")
+    return till.journal.commits[-1].refund_request_id
+
+
+def update(till: Till, state: RefundState, *, number: str = "", **fields: Any) -> RefundUpdate:
+    """Return what the back office says of a request, the first if none is named."""
+    return make_update(
+        number or till.journal.commits[0].refund_request_id,
+        state,
+        money_moved=fields.pop("moved", MoneyMoved.NO),
+        at=till.clock.now(),
+        **fields,
+    )
+
+
+async def change(till: Till, state: RefundState, **fields: Any) -> None:
+    """Let what the back office says arrive."""
+    stated = update(till, state, **fields)
+    await till.journal.apply_update(stated)
+    await till.put(RefundChanged(stated))

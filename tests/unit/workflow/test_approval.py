@@ -20,7 +20,7 @@ from pos_agent.workflow.states import TIMEOUTS_S, State, Trigger
 from pos_agent.workflow.views import NARROW, WIDE, render
 from tests.fakes.samples import PHRASES, REASONS, WECHAT_ORDER, make_sale
 from tests.fakes.table_walk import NOW
-from tests.unit.workflow.rig import Till, running
+from tests.unit.workflow.rig import Till, at_menu, running
 
 POLICY = PolicyConfig(operator_limit_minor=10_000, retype_from_minor=100_000)
 PAY_CODE = "134567890123456789"
@@ -215,10 +215,7 @@ async def test_answer_after_the_dialogue_timed_out_is_refused(till: Till) -> Non
 
 
 async def test_answer_after_a_restart_of_the_daemon_is_refused() -> None:
-    till = Till(policy=POLICY)
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
+    async with at_menu(Till(policy=POLICY)) as till:
         await to_supervisor(till)
         question = await asked(till)
     till.restart()

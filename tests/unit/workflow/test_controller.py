@@ -19,7 +19,7 @@ from pos_agent.errors import JournalFullError
 from pos_agent.workflow import states, timers
 from pos_agent.workflow.states import State
 from tests.fakes.samples import WECHAT_ORDER, make_sale
-from tests.unit.workflow.rig import Till, running
+from tests.unit.workflow.rig import Till, at_menu, running
 
 
 async def test_full_refund_by_scan_takes_four_presses_and_commits_once() -> None:
@@ -40,10 +40,7 @@ async def test_full_refund_by_scan_takes_four_presses_and_commits_once() -> None
 
 async def test_result_closes_itself_and_counts_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(states.TIMEOUTS_S, State.RESULT, 0.05)
-    till = Till()
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
+    async with at_menu() as till:
         await till.scan(WECHAT_ORDER)
         await till.press("ENTER", "1", "ENTER")
         await till.wait_for(lambda: till.state == "MENU")
@@ -175,10 +172,7 @@ async def test_locale_switches_by_f4_and_stays_for_the_next_screens() -> None:
 
 
 async def test_lock_keeps_the_draft_for_the_same_operator() -> None:
-    till = Till()
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
+    async with at_menu() as till:
         await till.scan(WECHAT_ORDER)
         await till.press("FN", "7")
         assert till.state == "LOGIN"
@@ -224,10 +218,7 @@ async def test_flood_of_acks_is_read_from_the_journal_once(monkeypatch: pytest.M
 
 
 async def test_unsure_print_is_said_on_result() -> None:
-    till = Till(size=(40, 12))
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
+    async with at_menu(Till(size=(40, 12))) as till:
         await till.scan(WECHAT_ORDER)
         await till.press("ENTER", "1", "ENTER")
         await till.wait_for(lambda: till.state == "RESULT")
@@ -270,10 +261,7 @@ async def test_number_in_the_local_journal_is_known_even_if_it_looks_like_a_paym
 
 
 async def test_cancel_during_a_commit_still_makes_it_durable() -> None:
-    till = Till()
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
+    async with at_menu() as till:
         await till.scan(WECHAT_ORDER)
         await till.press("ENTER", "1")
         await till.press("ENTER")

@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 
 from pos_agent.domain.badges import badge_operator_no, make_badge
-from pos_agent.domain.events import PrintJobEnded, RefundChanged, TimerFired
-from pos_agent.domain.refund import MoneyMoved, RefundState, RefundUpdate
+from pos_agent.domain.events import PrintJobEnded, TimerFired
+from pos_agent.domain.refund import RefundState
 from pos_agent.domain.slip import PrintOutcome, SlipKind
 from pos_agent.workflow import timers
 from pos_agent.workflow.states import State
-from tests.fakes.samples import WECHAT_ORDER, make_sale
-from tests.unit.workflow.rig import Till, running
+from tests.fakes.samples import WECHAT_ORDER
+from tests.unit.workflow.rig import Till, at_menu, change, running
 
 
 async def refund(till: Till) -> str:
@@ -21,41 +21,16 @@ async def refund(till: Till) -> str:
     return till.journal.commits[-1].refund_request_id
 
 
-def update(till: Till, number: str, state: RefundState, seq: int = 1) -> RefundUpdate:
-    return RefundUpdate(
-        refund_request_id=number, state=state, epoch=1, seq=seq, money_moved=MoneyMoved.NO, at=till.clock.now()
-    )
-
-
-async def tell(till: Till, number: str, state: RefundState) -> None:
-    told = update(till, number, state)
-    await till.journal.apply_update(told)
-    await till.put(RefundChanged(told))
-
-
 # -- case 28 ------------------------------------------------------------------------------------------------------
 
 
-async def test_case_28_second_request_after_a_rejection_names_the_first() -> None:
-    till = Till()
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
+@pytest.mark.parametrize(("state", "is_named"), [(RefundState.REJECTED, True), (RefundState.SUCCEEDED, False)])
+async def test_case_28_second_request_names_the_first_if_that_was_rejected(state: RefundState, is_named: bool) -> None:
+    async with at_menu() as till:
         first = await refund(till)
-        await tell(till, first, RefundState.REJECTED)
+        await change(till, state, number=first)
         await refund(till)
-    assert [request.previous_request_id for request in till.journal.commits] == [None, first]
-
-
-async def test_case_28_second_request_without_a_rejection_names_none() -> None:
-    till = Till()
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
-        first = await refund(till)
-        await tell(till, first, RefundState.SUCCEEDED)
-        await refund(till)
-    assert [request.previous_request_id for request in till.journal.commits] == [None, None]
+    assert [request.previous_request_id for request in till.journal.commits] == [None, first if is_named else None]
 
 
 # -- coupon -------------------------------------------------------------------------------------------------------
@@ -63,10 +38,7 @@ async def test_case_28_second_request_without_a_rejection_names_none() -> None:
 
 @pytest.mark.parametrize("locale", ["zh-CN", "en"])
 async def test_coupon_key_says_in_words_that_there_are_none_here_and_money_goes_on(locale: str) -> None:
-    till = Till()
-    till.lookup.sales[WECHAT_ORDER] = make_sale(is_coupon_offered=True)
-    async with running(till):
-        await till.sign_in()
+    async with at_menu(is_coupon_offered=True) as till:
         if locale == "en":
             await till.press("F4")
         await till.scan(WECHAT_ORDER)
@@ -163,12 +135,9 @@ def till_timer(till: Till, name: str) -> TimerFired:
     ],
 )
 async def test_notice_of_a_result_goes_once_its_slip_came_out(outcome: PrintOutcome, is_gone: bool) -> None:
-    till = Till()
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
+    async with at_menu() as till:
         number = await refund(till)
-        await tell(till, number, RefundState.SUCCEEDED)
+        await change(till, RefundState.SUCCEEDED, number=number)
         assert "1个结果 按2" in till.text
         await till.put(PrintJobEnded(1, number, SlipKind.REQUEST_CUSTOMER, 0, PrintOutcome.CONFIRMED))
         assert "1个结果 按2" in till.text
@@ -177,12 +146,9 @@ async def test_notice_of_a_result_goes_once_its_slip_came_out(outcome: PrintOutc
 
 
 async def test_notice_of_a_question_stays_when_a_slip_comes_out() -> None:
-    till = Till()
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
+    async with at_menu() as till:
         number = await refund(till)
-        await tell(till, number, RefundState.NEED_INFO)
+        await change(till, RefundState.NEED_INFO, number=number)
         await till.put(PrintJobEnded(2, number, SlipKind.REQUEST_MERCHANT, 0, PrintOutcome.CONFIRMED))
         assert "1个结果 按2" in till.text
 
@@ -192,10 +158,7 @@ async def test_notice_of_a_question_stays_when_a_slip_comes_out() -> None:
 
 @pytest.mark.parametrize("jump", [timedelta(days=366), timedelta(days=-366)], ids=["ahead", "back"])
 async def test_d19_clock_jump_hides_no_request_of_the_last_hour(jump: timedelta) -> None:
-    till = Till()
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
+    async with at_menu() as till:
         for _ in range(5):
             await refund(till)
         till.clock.wall += jump
@@ -207,14 +170,11 @@ async def test_d19_clock_jump_hides_no_request_of_the_last_hour(jump: timedelta)
 
 @pytest.mark.parametrize("jump", [timedelta(0), timedelta(days=366), timedelta(days=-366)], ids=["0", "ahead", "back"])
 async def test_d19_restart_with_an_untrusted_clock_hides_no_request_of_the_last_hour(jump: timedelta) -> None:
-    till = Till()
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
+    async with at_menu() as till:
         for _ in range(5):
             await refund(till)
     till.clock.wall += jump
-    till.clock.is_set, till.clock.monotonic = False, 5.0
+    till.clock.is_set, till.clock.boottime = False, 5.0
     till.restart()
     async with running(till):
         await till.sign_in()
@@ -224,10 +184,7 @@ async def test_d19_restart_with_an_untrusted_clock_hides_no_request_of_the_last_
 
 
 async def test_d19_restart_with_a_trusted_clock_counts_by_it() -> None:
-    till = Till()
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
+    async with at_menu() as till:
         for _ in range(5):
             await refund(till)
     till.clock.wall += timedelta(hours=2)

@@ -1,6 +1,5 @@
 """The machine alone: illegal triggers change nothing, and random use never commits twice."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -9,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pos_agent.domain.codes import Code, CodeKind
-from pos_agent.domain.config import PolicyConfig
 from pos_agent.domain.events import PinChecked
 from pos_agent.domain.refund import OriginalReference, ReferenceKind
 from pos_agent.domain.sale import LookUpOutcome, LookUpResult
@@ -17,29 +15,11 @@ from pos_agent.domain.screen import cell_width
 from pos_agent.errors import IllegalTriggerError
 from pos_agent.workflow import effects as fx
 from pos_agent.workflow.machine import RefundMachine
-from pos_agent.workflow.model import Context, Facts, Input, Rules
+from pos_agent.workflow.model import Context, Input
 from pos_agent.workflow.states import State, Trigger
 from pos_agent.workflow.views import NARROW, WIDE, render
-from tests.fakes.samples import PHRASES, REASONS, WECHAT_ORDER, make_sale
-
-AT = datetime(2026, 11, 23, 6, 5, tzinfo=UTC)
-RULES = Rules(policy=PolicyConfig(), reasons=REASONS, phrases=PHRASES)
-
-
-def facts() -> Facts:
-    return Facts(now=AT, is_broker_connected=True, is_back_office_present=True)
-
-
-def machine(state: State = State.MENU) -> RefundMachine:
-    return RefundMachine(RULES, initial=state, context=Context(operator_no="01", operator_person="p1"))
-
-
-def order_code() -> Code:
-    return Code(CodeKind.ORDER_NO, 31, WECHAT_ORDER)
-
-
-def found() -> LookUpResult:
-    return LookUpResult(lookup_id="1", outcome=LookUpOutcome.FOUND, sale=make_sale())
+from tests.fakes.samples import WECHAT_ORDER, make_sale
+from tests.unit.workflow.machine_rig import RULES, facts, found, machine, order_code
 
 
 def at_confirm() -> RefundMachine:

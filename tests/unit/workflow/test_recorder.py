@@ -10,7 +10,7 @@ from pos_agent.workflow.recorder import RING, Step
 from pos_agent.workflow.replay import read_incident, replay
 from pos_agent.workflow.states import State
 from tests.fakes.samples import WECHAT_ORDER, make_sale
-from tests.unit.workflow.rig import Till, running
+from tests.unit.workflow.rig import Till, at_menu, running
 
 PAY_CODE = "139912345678901234"
 PIN = "2468"
@@ -90,10 +90,7 @@ async def test_i7_payment_code_split_over_two_reads_is_in_no_incident(place: int
 
 
 async def test_i7_payment_code_typed_as_an_amount_is_in_no_incident() -> None:
-    till = Till()
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
+    async with at_menu() as till:
         await till.scan(WECHAT_ORDER)
         await till.press("2", *PAY_CODE)
         _, records = read_incident(await save(till))
@@ -162,8 +159,8 @@ async def test_recorder_crash_of_the_menu_leaves_an_incident() -> None:
 def _enter(till: Till):  # type: ignore[no-untyped-def]
     from pos_agent.domain.events import Key, KeyPressed
 
-    till.clock.monotonic += 2
-    return KeyPressed(Key.ENTER, till.clock.monotonic)
+    till.clock.boottime += 2
+    return KeyPressed(Key.ENTER, till.clock.boottime)
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,13 @@ import pytest
 import pytest_asyncio
 
 from pos_agent.domain.events import StorageChanged
-from tests.fakes.samples import WECHAT_ORDER, make_sale
-from tests.unit.workflow.rig import Till, running
+from tests.fakes.samples import WECHAT_ORDER
+from tests.unit.workflow.rig import Till, at_menu
 
 
 @pytest_asyncio.fixture(params=[(20, 4), (40, 12)], ids=["20x4", "40x12"])
 async def till(request: pytest.FixtureRequest) -> AsyncIterator[Till]:
-    till = Till(size=request.param)
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
+    async with at_menu(Till(size=request.param)) as till:
         yield till
 
 

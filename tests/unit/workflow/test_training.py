@@ -11,7 +11,7 @@ from pos_agent.workflow.states import State
 from pos_agent.workflow.views import render
 from pos_agent.workflow.views.customer import render_customer
 from tests.fakes.samples import PHRASES, REASONS, WECHAT_ORDER, make_sale
-from tests.unit.workflow.rig import Till, running
+from tests.unit.workflow.rig import Till, at_menu, running
 
 NOW = datetime(2026, 11, 23, 14, 5, tzinfo=UTC)
 
@@ -59,10 +59,7 @@ async def test_case_45_real_sale_in_training_is_refused_without_asking_the_back_
 
 
 async def test_training_sale_outside_training_is_refused() -> None:
-    till = Till()
-    till.lookup.sales[WECHAT_ORDER] = make_sale(is_training=True)
-    async with running(till):
-        await till.sign_in()
+    async with at_menu(is_training=True) as till:
         await till.scan(WECHAT_ORDER)
         assert till.state == "REFUSED"
         assert "演示单,不能退款" in till.text
@@ -92,10 +89,7 @@ async def test_case_45_training_ends_at_a_restart() -> None:
 
 
 async def test_training_shows_and_withdraws_only_what_was_practised() -> None:
-    till = Till()
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
+    async with at_menu() as till:
         await practise_real(till)
         real = till.journal.commits[0].refund_request_id
         await till.press("FN", "0")
@@ -119,10 +113,7 @@ async def practise_real(till: Till) -> None:
 
 
 async def test_training_can_begin_at_the_menu_only() -> None:
-    till = Till()
-    till.lookup.sales[WECHAT_ORDER] = make_sale()
-    async with running(till):
-        await till.sign_in()
+    async with at_menu() as till:
         await till.scan(WECHAT_ORDER)
         await till.press("FN", "0")
         assert not till.controller.is_training

@@ -3,14 +3,14 @@
 import asyncio
 from collections import deque
 
-from pos_agent.errors import DeviceError, NoHardwareError, OfflineError
+from tests.fakes.printer_link import MemoryLink
 
 
-class FakeLink:
+class FakeLink(MemoryLink):
     """See `drivers.escpos.link.PrinterLink`."""
 
     def __init__(self) -> None:
-        self.is_plugged = True
+        super().__init__()
         self.received = bytearray()
         #: What each next write accepts; "gone" = unplugged inside the transfer; empty = everything.
         self.writes: deque[int | str] = deque()
@@ -23,31 +23,6 @@ class FakeLink:
         #: Said by the printer as soon as it has got so many bytes.
         self.reply_when_received: tuple[int, bytes] | None = None
         self.port_polls = 0
-        self.identity = "fake"
-        self.unsent_bytes = 0
-        self._is_open = False
-        self._lost: asyncio.Event = asyncio.Event()
-
-    @property
-    def is_open(self) -> bool:
-        return self._is_open
-
-    def unplug(self) -> None:
-        self.is_plugged = self._is_open = False
-        self._lost.set()
-
-    async def open(self) -> None:
-        if not self.is_plugged:
-            raise NoHardwareError("printer", "not attached")
-        self._is_open = True
-        self._lost.clear()
-
-    async def close(self) -> None:
-        self._is_open = False
-
-    async def wait_lost(self) -> DeviceError:
-        await self._lost.wait()
-        return OfflineError("printer", "unplugged")
 
     async def write(self, data: bytes) -> int:
         self._check()
@@ -77,7 +52,3 @@ class FakeLink:
         if self.ports:
             self.port = self.ports.popleft()
         return self.port
-
-    def _check(self) -> None:
-        if not self._is_open:
-            raise OfflineError("printer", "gone")

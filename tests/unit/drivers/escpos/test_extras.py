@@ -8,7 +8,7 @@ import pytest
 from drivers.escpos import extras
 from drivers.escpos.profile import Buzzer, DrawerSensor, parse_profile
 from pos_agent.errors import ConfigValueError, PaperEndError
-from tests.unit.drivers.escpos.test_printer import FAST, JOB, PAPER_OUT, Bench
+from tests.unit.drivers.escpos.rig import FAST, JOB, PAPER_OUT, Bench
 
 EQUIPPED = msgspec.structs.replace(FAST, drawer_pin=5, buzzer=Buzzer.ESC_B)
 

@@ -16,7 +16,7 @@ from pos_agent.devices.interfaces import CashDrawer, ReplaceablePrinter, ToneInd
 from pos_agent.domain.events import DeviceStatusChanged, Event
 from pos_agent.domain.slip import PrintOutcome
 from tests.unit.drivers.escpos.fake_link import FakeLink
-from tests.unit.drivers.escpos.test_printer import ASB_READY, FAST, JOB, PAPER_OUT, READY
+from tests.unit.drivers.escpos.rig import ASB_READY, FAST, JOB, PAPER_OUT, READY
 
 OWN, OTHER = "04b8:0e28:0100:A:MFG:EPSON:1.2", "04b8:0e28:0100:B:MFG:EPSON:1.2"
 ABLE = msgspec.structs.replace(

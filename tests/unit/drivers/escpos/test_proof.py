@@ -13,7 +13,7 @@ from drivers.escpos.proof import REQUEST_PAPER_STATUS, Ladder, process_ids
 from drivers.escpos.status import Facts, PaperStatus, ProcessId, StatusReader
 from pos_agent.domain.slip import PrintOutcome
 from tests.fakes.waiting import until
-from tests.unit.drivers.escpos.test_printer import ASB_COVER, ASB_READY, FAST, JOB, Bench
+from tests.unit.drivers.escpos.rig import ASB_COVER, ASB_READY, FAST, JOB, Bench
 
 #: A model that answers everything; each test takes away what its printer does not.
 ABLE = msgspec.structs.replace(

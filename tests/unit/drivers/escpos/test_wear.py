@@ -6,7 +6,7 @@ import pytest
 from drivers.escpos.profile import Life, Profile
 from drivers.escpos.timing import Usage, measure
 from drivers.escpos.wear import Forecast, Wear, forecast
-from tests.unit.drivers.escpos.test_printer import FAST, JOB, PAPER_OUT, READY, Bench
+from tests.unit.drivers.escpos.rig import FAST, JOB, PAPER_OUT, READY, Bench
 
 SLIP = Usage(paper_mm=150.0, cuts=1)
 

@@ -11,7 +11,7 @@ import pytest
 from drivers.links.opener import Opener
 from drivers.scanner.baud import BAUDS, BaudFound, listen_baud, printable_ratio, search_baud
 from hil.simulators.scanner_command import SimCommandScanner
-from tests.unit.drivers.scanner.test_table import SIMULATED, TABLE
+from tests.unit.drivers.scanner.rows import SIMULATED, TABLE
 
 
 async def _in_opener(search: Callable[..., BaudFound | None], path: str, **options: Any) -> BaudFound | None:

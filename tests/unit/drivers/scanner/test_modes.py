@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from drivers.scanner.modes import Advice, Mode, UsbUnit, advise, find_scanners, mode_of
-from tests.unit.drivers.scanner.test_table import TABLE
+from tests.unit.drivers.scanner.rows import TABLE
 
 #: The head of a bar code scanner's report descriptor. Source: HID Point of Sale usage tables 1.02, example.
 POS_DESCRIPTOR = bytes.fromhex("05 8C 09 02 A1 01 09 12 A1 02 85 02")

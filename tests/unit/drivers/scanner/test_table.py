@@ -7,21 +7,12 @@ import pytest
 
 from drivers.links.serial_port import SerialPort
 from drivers.scanner.families import make_protocol
-from drivers.scanner.table import TABLE_PATH, Fact, ScannerRow, load_table
+from drivers.scanner.table import Fact, ScannerRow, load_table
 from hil.simulators import scanner_command as sim
 from pos_agent.domain.config import ScannerConfig
 from pos_agent.errors import ConfigFileError, ConfigValueError
 from tests.fakes.waiting import until
-
-TABLE = load_table(Path(__file__).parents[4] / "config" / TABLE_PATH)
-SIMULATED = {
-    "honeywell": sim.HONEYWELL,
-    "datalogic": sim.DATALOGIC,
-    "newland": sim.NEWLAND,
-    "newland-em": sim.NEWLAND_EM,
-    "zebra-ssi": sim.ZEBRA_SSI,
-    "grow": sim.GROW,
-}
+from tests.unit.drivers.scanner.rows import SIMULATED, TABLE
 
 
 def _facts(row: ScannerRow) -> dict[str, Fact]:
