@@ -6,6 +6,7 @@ from typing import TypeVar
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from backoffice.store.rows import locked_or_new
 from backoffice.store.schema import Account, Base, Merchant, Operator, Person, Terminal, WebSession
 from backoffice.web.auth import hash_password
 from pos_agent.domain.identifiers import is_terminal_id
@@ -119,8 +120,7 @@ def map_operator(session: Session, *, merchant_id: str, operator_no: str, person
 def _know(session: Session, key: str, row: Merchant | Person) -> None:
     """Add a merchant or a person that is not known yet; a known one keeps its name."""
     if session.get(type(row), key) is None:
-        session.add(row)
-        session.flush()
+        locked_or_new(session, row)
 
 
 def _found(session: Session, table: type[_Row], key: str, words: str) -> _Row:

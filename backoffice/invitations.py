@@ -22,6 +22,7 @@ from backoffice.deeds import Deed
 from backoffice.refunds import alarm
 from backoffice.review import DecisionError, StaleError
 from backoffice.store.enrolment_tables import InvitationRow
+from backoffice.store.rows import locked_or_new
 from backoffice.store.schema import Person, Terminal
 from pos_agent.domain.identifiers import is_terminal_id
 from pos_agent.protocol.ed25519 import PublicKey
@@ -97,28 +98,28 @@ def invite(session: Session, terms: Terms, *, by: str, now: datetime) -> str:
     if supervisor is not None and not supervisor.name and session.get(Person, supervisor.person_id) is None:
         raise ValueError(f"no person {supervisor.person_id}; give --name to make one")
     code = "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
-    session.merge(
-        InvitationRow(
-            terminal_id=terms.terminal_id,
-            merchant_id=terms.merchant_id,
-            merchant_name=terms.merchant_name,
-            store_name=terms.store_name,
-            supervisor={} if supervisor is None else msgspec.to_builtins(supervisor),
-            ends_revocation=terms.ends_revocation,
-            made_at=now,
-            made_by=by,
-            code_hash=_hash(code),
-            expires_at=now + LIFETIME,
-            tries=0,
-            device_key="",
-            csr="",
-            claimed_at=None,
-            accepted_at=None,
-            accepted_by="",
-            refused_at=None,
-            chain="",
-        )
+    wanted = InvitationRow(
+        terminal_id=terms.terminal_id,
+        merchant_id=terms.merchant_id,
+        merchant_name=terms.merchant_name,
+        store_name=terms.store_name,
+        supervisor={} if supervisor is None else msgspec.to_builtins(supervisor),
+        ends_revocation=terms.ends_revocation,
+        made_at=now,
+        made_by=by,
+        code_hash=_hash(code),
+        expires_at=now + LIFETIME,
+        tries=0,
+        device_key="",
+        csr="",
+        claimed_at=None,
+        accepted_at=None,
+        accepted_by="",
+        refused_at=None,
+        chain="",
     )
+    if locked_or_new(session, wanted) is not wanted:
+        session.merge(wanted)
     after = ", after revocation" if terms.ends_revocation else ""
     detail = f"{terms.terminal_id} of {terms.merchant_id}{after}"
     deeds.note(session, Deed.INVITED, by=by, detail=detail, now=lambda: now)
