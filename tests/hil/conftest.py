@@ -79,9 +79,9 @@ class RunningBench:
 
 
 @contextmanager
-def run_bench(folder: Path, *options: str) -> Iterator[RunningBench]:
+def run_bench(folder: Path, *options: str, is_fast: bool = True) -> Iterator[RunningBench]:
     """A bench that is ended in order, which must succeed."""
-    bench = RunningBench(folder / "state", *options)
+    bench = RunningBench(folder / "state", *options, is_fast=is_fast)
     try:
         yield bench
     finally:
@@ -106,10 +106,13 @@ def running_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningB
 
 
 @pytest.fixture
-def bench(running_bench: RunningBench) -> Iterator[BenchClient]:
+def bench(running_bench: RunningBench, bench_use: BenchUse) -> Iterator[BenchClient]:
     """A client of a fresh bench: LOGIN on the screen, no requests, no slips, no faults."""
     with BenchClient(running_bench.info["api"]) as client:
-        client.reset()
+        if not bench_use.is_new:
+            client.reset()
+        bench_use.is_new = False
+        bench_use.daemon_pid = 0
         yield client
 
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hil.bench.client import BenchClient
-from tests.hil.conftest import RunningBench
+from tests.hil.conftest import open_till, run_bench
 from tests.hil.till import BenchUse, Till
 
 pytestmark = [pytest.mark.bench, pytest.mark.broker, pytest.mark.slow]
@@ -13,19 +12,12 @@ pytestmark = [pytest.mark.bench, pytest.mark.broker, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def panel_till(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Till]:
-    """A cashier at MENU of a till with a framebuffer; its bench is ended in order, which must succeed."""
-    bench = RunningBench(tmp_path_factory.mktemp("panel") / "state", "--display", "framebuffer")
-    try:
-        with BenchClient(bench.info["api"]) as client:
-            client.sign_in()
-            use = BenchUse()
-            use.daemon_pid = client.state()["daemon"]["pid"]
-            till = Till(client, use)
-            till.open()
-            yield till
-    finally:
-        exit_code = bench.stop()
-    assert exit_code == 0, bench.log_path.read_text("utf-8")[-4000:]
+    """A cashier at MENU of a till with a framebuffer."""
+    with (
+        run_bench(tmp_path_factory.mktemp("panel"), "--display", "framebuffer") as bench,
+        open_till(bench, BenchUse()) as till,
+    ):
+        yield till
 
 
 def test_full_refund_is_read_from_the_dots_of_the_panel(panel_till: Till) -> None:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hil.bench.client import BenchClient
-from tests.hil.conftest import RunningBench
+from tests.hil.conftest import RunningBench, open_till, run_bench
 from tests.hil.till import BenchUse, Till
 
 pytestmark = [pytest.mark.bench, pytest.mark.broker, pytest.mark.slow]
@@ -13,13 +12,9 @@ pytestmark = [pytest.mark.bench, pytest.mark.broker, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def small_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBench]:
-    """A bench of its own; ended in order, which must succeed."""
-    bench = RunningBench(tmp_path_factory.mktemp("small") / "state", "--display", "20x4", is_fast=False)
-    try:
+    """A bench of its own."""
+    with run_bench(tmp_path_factory.mktemp("small"), "--display", "20x4", is_fast=False) as bench:
         yield bench
-    finally:
-        exit_code = bench.stop()
-    assert exit_code == 0, bench.log_path.read_text("utf-8")[-4000:]
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +26,7 @@ def small_use() -> BenchUse:
 @pytest.fixture
 def small_till(small_bench: RunningBench, small_use: BenchUse) -> Iterator[Till]:
     """A cashier at MENU of the small till."""
-    with BenchClient(small_bench.info["api"]) as client:
-        if not small_use.daemon_pid:
-            client.sign_in()
-            small_use.daemon_pid = client.state()["daemon"]["pid"]
-        till = Till(client, small_use)
-        till.open()
+    with open_till(small_bench, small_use) as till:
         yield till
 
 

@@ -7,13 +7,12 @@ wrong moment, a dead network, power cuts. Then all processes end and everything 
 import random
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from hil.bench.client import BenchClient
-from tests.hil.conftest import RunningBench
+from tests.hil.conftest import run_bench
 from tests.hil.haystack import Haystack, windows
 from tests.hil.spy import Spy
 from tests.hil.till import BenchUse, Till
@@ -288,21 +287,19 @@ class Day:
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
     """A day with secrets everywhere; all processes have ended in order."""
-    state_dir: Path = tmp_path_factory.mktemp("secrets") / "state"
     haystack = Haystack()
-    bench = RunningBench(state_dir, "--spy", "--log-level", "DEBUG", "--pin-digits", "8")
-    try:
-        with BenchClient(bench.info["api"]) as client, Spy(state_dir, bench.info["terminal_id"]) as spy:
-            day = Day(Till(client, BenchUse()), haystack)
-            refunded, begun = day.till.sale("alipay"), day.till.sale("wechat")
-            request_id = day.play()
-            for number, heard in enumerate(spy.heard()):
-                haystack.add(f"message-{number} {heard.topic}", heard.payload)
-    finally:
-        exit_code = bench.stop()
-    assert exit_code == 0, bench.log_path.read_text("utf-8")[-4000:]
-    haystack.add_files(state_dir)
-    for path in state_dir.rglob("incident-*.jsonl"):  # one key a line: joined, as a person would read them
+    with (
+        run_bench(tmp_path_factory.mktemp("secrets"), "--spy", "--log-level", "DEBUG", "--pin-digits", "8") as bench,
+        BenchClient(bench.info["api"]) as client,
+        Spy(bench.state_dir, bench.info["terminal_id"]) as spy,
+    ):
+        day = Day(Till(client, BenchUse()), haystack)
+        refunded, begun = day.till.sale("alipay"), day.till.sale("wechat")
+        request_id = day.play()
+        for number, heard in enumerate(spy.heard()):
+            haystack.add(f"message-{number} {heard.topic}", heard.payload)
+    haystack.add_files(bench.state_dir)
+    for path in bench.state_dir.rglob("incident-*.jsonl"):  # one key a line: joined, as a person would read them
         steps = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
         haystack.add(f"{path.name}-keys", "".join(step.get("data", {}).get("key", "") for step in steps))
     haystack.add("bench.log", bench.log_path.read_bytes())

@@ -5,13 +5,12 @@ they left behind is searched.
 """
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from hil.bench.client import BenchClient
-from tests.hil.conftest import RunningBench
+from tests.hil.conftest import run_bench
 from tests.hil.haystack import Haystack, windows
 from tests.hil.spy import Spy
 from tests.hil.test_secrets import Day
@@ -74,20 +73,18 @@ class BadScanner(Day):
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
     """A day with a bad scanner; all processes have ended in order."""
-    state_dir: Path = tmp_path_factory.mktemp("spoilt") / "state"
     haystack = Haystack()
-    bench = RunningBench(state_dir, "--spy", "--log-level", "DEBUG")
-    try:
-        with BenchClient(bench.info["api"]) as client, Spy(state_dir, bench.info["terminal_id"]) as spy:
-            day = BadScanner(Till(client, BenchUse()), haystack)
-            trade_no = day.till.sale("alipay")["code"]
-            day.play_spoilt()
-            for number, heard in enumerate(spy.heard()):
-                haystack.add(f"message-{number} {heard.topic}", heard.payload)
-    finally:
-        exit_code = bench.stop()
-    assert exit_code == 0, bench.log_path.read_text("utf-8")[-4000:]
-    haystack.add_files(state_dir)
+    with (
+        run_bench(tmp_path_factory.mktemp("spoilt"), "--spy", "--log-level", "DEBUG") as bench,
+        BenchClient(bench.info["api"]) as client,
+        Spy(bench.state_dir, bench.info["terminal_id"]) as spy,
+    ):
+        day = BadScanner(Till(client, BenchUse()), haystack)
+        trade_no = day.till.sale("alipay")["code"]
+        day.play_spoilt()
+        for number, heard in enumerate(spy.heard()):
+            haystack.add(f"message-{number} {heard.topic}", heard.payload)
+    haystack.add_files(bench.state_dir)
     haystack.add("bench.log", bench.log_path.read_bytes())
     yield Evidence(day.secrets.codes, haystack, trade_no)
 

@@ -25,6 +25,7 @@ class BenchUse:
     """What a session of tests has used up of its bench.
 
     Attributes:
+        is_new: Nothing was done at the bench since it was started.
         daemon_pid: Of the daemon on the data that `Till` last made fresh; 0 = make it fresh again.
         spares: Spare sales that were given out since.
         kinds: Other sales that were given out since.
@@ -33,6 +34,7 @@ class BenchUse:
     """
 
     def __init__(self) -> None:
+        self.is_new = True
         self.daemon_pid = 0
         self.spares = 0
         self.kinds: set[str] = set()
@@ -62,7 +64,9 @@ class Till(Cashier):
 
     def open_fresh(self) -> None:
         """Come to MENU on fresh data."""
-        self.client.reset()
+        if not self._use.is_new:
+            self.client.reset()
+        self._use.is_new = False
         self.client.sign_in()
         self._use.daemon_pid = self.client.state()["daemon"]["pid"]
         self._use.spares = 0
