@@ -10,10 +10,7 @@ from backoffice.desired.arguments import add_desired
 _EPILOG = """\
 first steps:
   pos-backoffice keys   --config backoffice.toml        make the signing key; prints what tills pin
-  pos-backoffice init   --config backoffice.toml        create or migrate the database
-  pos-backoffice person add --config backoffice.toml --login li --name "Li Na" --role finance < password.txt
-  pos-backoffice terminal add --config backoffice.toml --id t-shop-01 --merchant M1 --device-kid d1 --device-key BASE64
-  pos-backoffice operator map --config backoffice.toml --merchant M1 --no 01 --person li
+  pos-backoffice setup  --config backoffice.toml shop.toml   make the database; tills, persons, operator numbers
   pos-backoffice sales import --config backoffice.toml sales.csv
   pos-backoffice serve  --config backoffice.toml        prints {"ready": true, "url": …} once it serves
 
@@ -42,6 +39,7 @@ def make_parser() -> argparse.ArgumentParser:
         "Prints one JSON line once it serves. Several workers may run on PostgreSQL.",
     )
     root.command("init", "create or migrate the database", "Safe to repeat; 'serve' does the same when it starts.")
+    _add_setup(root)
     keys = root.command("keys", "make the Ed25519 signing key", "Never overwrites one. Prints what tills pin.")
     keys.add_argument("--show", action="store_true", help="make none, print the public half of the one there is")
     demo = root.command("demo-data", "import sales to learn and test with")
@@ -58,6 +56,21 @@ def make_parser() -> argparse.ArgumentParser:
     add_desired(root)
     root.offline("version", "print the version")
     return parser
+
+
+def _add_setup(root: CommandGroup) -> None:
+    setup = root.command(
+        "setup",
+        "declare tills, persons and operator numbers of a shop or a chain in one file",
+        "All of it is written, or nothing. Safe to repeat: what is as the file says stays, what it does not\n"
+        "name stays too. Makes or migrates the database first, as 'init'. Keys of the file:\n"
+        "  terminals   id, merchant, merchant_name, device_kid, device_key\n"
+        "  persons     login, name, role, person; password or password_hash (argon2id), not needed for a known login\n"
+        "  operators   merchant, no, person; name, which makes the person",
+        "pos-backoffice setup shop.toml --dry-run",
+    )
+    setup.add_argument("file", type=Path, help=".toml or .json; - = JSON on standard input. chmod 600 with passwords")
+    setup.add_argument("--dry-run", action="store_true", help="say what would change, write nothing")
 
 
 def _add_people(root: CommandGroup) -> None:

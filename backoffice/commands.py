@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from backoffice import backup, chains, coupon_tool, demo, enrolment, inviting, listing, sales, slips, upkeep
+from backoffice import backup, chains, coupon_tool, demo, enrolment, inviting, listing, sales, shop_setup, slips, upkeep
 from backoffice.clock import system_now
 from backoffice.config import Config, load_config
 from backoffice.desired import commands as desired
@@ -197,6 +197,7 @@ _COMMANDS: dict[str, _Command] = {
     **{f"coupon {action}": _coupon for action in ("issue", "approve", "redeem", "list")},
     "serve": _serve,
     "init": _init,
+    "setup": _upkeep(shop_setup.run),
     "keys": _keys,
     "demo-data": _demo_data,
     "person add": _person_add,

@@ -5,13 +5,14 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
 import msgspec
 
 from pos_agent.errors import ConfigFileError, ConfigValueError
 
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
 _HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 
 
@@ -258,12 +259,7 @@ def load_config(path: Path) -> Config:
         data = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
         raise ConfigFileError(f"{path}: {error}") from error
-    _refuse_unknown(data, Config, "", str(path))
-    try:
-        config = msgspec.convert(data, Config)
-    except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at `$")
-        raise ConfigValueError(message, key=where.strip("`.") or "?", origin=str(path)) from error
+    config = checked(data, Config, origin=str(path))
     if config.review.dual_control not in ("on", "off"):
         raise ConfigValueError("must be 'on' or 'off'", key="review.dual_control", origin=str(path))
     if config.review.opening_hours and _HOURS.fullmatch(config.review.opening_hours) is None:
@@ -272,6 +268,22 @@ def load_config(path: Path) -> Config:
         raise ConfigValueError("not an IANA time zone", key="server.time_zone", origin=str(path))
     _resolve(config, path.resolve().parent)
     return config
+
+
+def checked(data: Mapping[str, Any], schema: type[_Struct], *, origin: str, prefix: str = "") -> _Struct:
+    """Return what a file says as `schema`; `prefix` = where in the file it stands, such as ``persons[3].``.
+
+    Raises:
+        ConfigValueError: A key is unknown ("did you mean"), missing, or has a bad value; the text holds no value.
+    """
+    _refuse_unknown(data, schema, prefix, origin)
+    try:
+        return msgspec.convert(data, schema)
+    except msgspec.ValidationError as error:
+        message, _, where = str(error).partition(" - at `$")
+        missing = re.search(r"missing required field `(\w+)`", message)
+        path = [where.strip("`."), missing[1] if missing else ""]
+        raise ConfigValueError(message, key=prefix + ".".join(filter(None, path)), origin=origin) from error
 
 
 def _refuse_unknown(data: Mapping[str, Any], schema: type[msgspec.Struct], prefix: str, origin: str) -> None:

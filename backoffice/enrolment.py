@@ -6,43 +6,101 @@ from typing import TypeVar
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from backoffice.rules import RANKS
 from backoffice.store.rows import locked_or_new
 from backoffice.store.schema import Account, Base, Merchant, Operator, Person, Terminal, WebSession
-from backoffice.web.auth import hash_password
+from backoffice.web.auth import check_hash, hash_password
 from pos_agent.domain.identifiers import is_terminal_id
+from pos_agent.domain.pins import is_operator_no
 from pos_agent.protocol.ed25519 import PublicKey
 
 _Row = TypeVar("_Row", bound=Base)
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
+class FieldError(ValueError):
+    """A value that cannot be taken; `field` is its key in a file of ``pos-backoffice setup``."""
+
+    def __init__(self, field: str, words: str) -> None:
+        super().__init__(words)
+        self.field = field
+
+
 def add_person(
-    session: Session, *, login: str, name: str, role: str, password: str, person_id: str | None = None
+    session: Session,
+    *,
+    login: str,
+    name: str,
+    role: str,
+    password: str = "",
+    password_hash: str = "",
+    person_id: str | None = None,
 ) -> str:
     """Add a sign-in, and its person if there is none yet; returns the person's id.
 
+    Args:
+        session: In a writing transaction.
+        login: What is typed to sign in.
+        name: As people read it; counts for a new person.
+        role: viewer, approver, finance or manager.
+        password: In clear, or
+        password_hash: argon2id, encoded.
+        person_id: Whose sign-in it is; none = the login.
     Raises:
-        ValueError: Bad or taken login, or password too short.
+        FieldError: Bad or taken login, no such role, or password too short.
     """
     if _LOGIN.fullmatch(login) is None:
-        raise ValueError("a login is a-z, 0-9, dot, dash, underscore")
+        raise FieldError("login", "a login is a-z, 0-9, dot, dash, underscore")
     if session.get(Account, login) is not None:
-        raise ValueError(f"login {login} is taken")
+        raise FieldError("login", f"login {login} is taken")
+    _check_role(role)
+    secret = _hashed(password, password_hash)
     person_id = person_id or login
     _know(session, person_id, Person(person_id=person_id, name=name))
-    session.add(Account(login=login, person_id=person_id, password_hash=hash_password(password), role=role))
+    session.add(Account(login=login, person_id=person_id, password_hash=secret, role=role))
     session.flush()
     return person_id
 
 
-def set_password(session: Session, *, login: str, password: str) -> None:
+def set_role(session: Session, *, login: str, role: str) -> None:
+    """Give a sign-in another role; it counts at once, also where it is open.
+
+    Raises:
+        ValueError: No such sign-in or role.
+    """
+    _check_role(role)
+    _found(session, Account, login, "sign-in").role = role
+    session.flush()
+
+
+def _check_role(role: str) -> None:
+    if role not in RANKS:
+        raise FieldError("role", f"no such role; there are: {', '.join(RANKS)}")
+
+
+def _hashed(password: str, password_hash: str) -> str:
+    """Return the hash that is kept.
+
+    Raises:
+        FieldError: The password is too short, or the hash is none.
+    """
+    try:
+        if not password_hash:
+            return hash_password(password)
+        check_hash(password_hash)
+    except ValueError as error:
+        raise FieldError("password_hash" if password_hash else "password", str(error)) from error
+    return password_hash
+
+
+def set_password(session: Session, *, login: str, password: str = "", password_hash: str = "") -> None:
     """Give a sign-in another password, end its lock and everything that is open under it.
 
     Raises:
-        ValueError: No such sign-in, or the password is too short.
+        ValueError: No such sign-in, the password is too short, or the hash is none.
     """
     account = _found(session, Account, login, "sign-in")
-    account.password_hash = hash_password(password)
+    account.password_hash = _hashed(password, password_hash)
     account.failures, account.locked_until = 0, None
     session.execute(delete(WebSession).where(WebSession.login == login))
     session.flush()
@@ -54,20 +112,27 @@ def add_terminal(
     """Enrol a till; for one that is known, add or replace a device key.
 
     Raises:
-        ValueError: Bad terminal id or key, or the till belongs to another merchant.
+        FieldError: Bad terminal id or key, or the till belongs to another merchant.
     """
     if not is_terminal_id(terminal_id):
-        raise ValueError("a terminal id is t- and 1 to 38 of a-z, 0-9, dash")
-    PublicKey.from_base64(device_key)
+        raise FieldError("id", "a terminal id is t- and 1 to 38 of a-z, 0-9, dash")
+    _check_key(device_key)
     _know(session, merchant_id, Merchant(merchant_id=merchant_id, name=merchant_name))
     terminal = session.get(Terminal, terminal_id)
     if terminal is None:
         terminal = Terminal(terminal_id=terminal_id, merchant_id=merchant_id, device_keys={})
         session.add(terminal)
     if terminal.merchant_id != merchant_id:
-        raise ValueError(f"{terminal_id} belongs to {terminal.merchant_id}")
+        raise FieldError("merchant", f"{terminal_id} belongs to {terminal.merchant_id}")
     terminal.device_keys = {**terminal.device_keys, device_kid: device_key}
     session.flush()
+
+
+def _check_key(device_key: str) -> None:
+    try:
+        PublicKey.from_base64(device_key)
+    except ValueError as error:
+        raise FieldError("device_key", "a device key is the base64 of 32 bytes (Ed25519, raw)") from error
 
 
 def mark_terminal(session: Session, terminal_id: str, *, is_denied: bool) -> None:
@@ -103,11 +168,13 @@ def map_operator(session: Session, *, merchant_id: str, operator_no: str, person
     """Say which person an operator number is (I3).
 
     Raises:
-        ValueError: Unknown person and no name to make one.
+        FieldError: No operator number, or an unknown person and no name to make one.
     """
-    _know(session, merchant_id, Merchant(merchant_id=merchant_id, name=""))
+    if not is_operator_no(operator_no):
+        raise FieldError("no", "an operator number has two digits, such as 01")
     if not name and session.get(Person, person_id) is None:
-        raise ValueError(f"no person {person_id}; give --name to make one")
+        raise FieldError("person", f"no person {person_id}; give a name to make one")
+    _know(session, merchant_id, Merchant(merchant_id=merchant_id, name=""))
     _know(session, person_id, Person(person_id=person_id, name=name))
     operator = session.get(Operator, (merchant_id, operator_no))
     if operator is None:

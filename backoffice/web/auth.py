@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import lru_cache
 
 import msgspec
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
@@ -74,7 +74,22 @@ def _decoy() -> str:
     return _HASHER.hash(secrets.token_hex())
 
 
-def _is_right(stored: str, password: str) -> bool:
+def check_hash(password_hash: str) -> None:
+    """Return if this is a hash of a password, made here or by another program.
+
+    Raises:
+        ValueError: It is not argon2id in its encoded form.
+    """
+    try:
+        is_ours = password_hash.isascii() and extract_parameters(password_hash).type is Type.ID
+    except InvalidHashError:
+        is_ours = False
+    if not is_ours:
+        raise ValueError("no argon2id hash, such as $argon2id$v=19$m=19456,t=2,p=1$…")
+
+
+def is_right(stored: str, password: str) -> bool:
+    """Return whether `stored` is a hash of this password."""
     try:
         return _HASHER.verify(stored, password)
     except (VerificationError, InvalidHashError):
@@ -88,11 +103,11 @@ def check_password(session: Session, login: str, password: str, now: Now) -> str
     """
     account = session.get(Account, login, with_for_update=True)
     if account is None:
-        _is_right(_decoy(), password)
+        is_right(_decoy(), password)
         return "wrong"
     if account.locked_until is not None and account.locked_until > now():
         return "locked"
-    if not _is_right(account.password_hash, password):
+    if not is_right(account.password_hash, password):
         account.failures += 1
         if account.failures >= MAX_FAILURES:
             account.failures, account.locked_until = 0, now() + LOCK
