@@ -155,24 +155,26 @@ class BackOffice:
         self._folder.mkdir(parents=True)
         self._config_path.write_text(toml_text(self._config()), "utf-8")
         self._config_path.chmod(0o600)
-        await self._tool("init")
-        await self._enrol()
+        await self._tool("setup", "-", input_text=msgspec.json.encode(self._shop()).decode())
         output = await self._tool("demo-data", "--merchant", MERCHANT_ID, "--terminal", self._terminal_id, "--json")
         self.sales = [describe_sale(row) for row in msgspec.json.decode(output)]
         shutil.copytree(self._folder, self._fresh)
 
-    async def _enrol(self) -> None:
-        """Make known the till, those who review, and who the till's operators are (I3)."""
+    def _shop(self) -> dict[str, list[dict[str, str]]]:
+        """Return the tills, those who review, and who the till's operators are (I3)."""
         tills = {self._terminal_id: self._pki.device_key, **{one: key for one, (_, key) in self._pki.others.items()}}
-        for terminal_id, key in tills.items():
-            where = ["--id", terminal_id, "--merchant", MERCHANT_ID, "--merchant-name", MERCHANT_NAME]
-            await self._tool("terminal", "add", *where, "--device-kid", key.kid, "--device-key", key.public_base64)
-        for user in self.users:
-            who = ["--login", user.name, "--name", user.name, "--role", user.role]
-            await self._tool("person", "add", *who, input_text=user.password + "\n")
-        for operator in self._operators:
-            who = ["--no", operator.no, "--person", f"person-{operator.no}", "--name", operator.name]
-            await self._tool("operator", "map", "--merchant", MERCHANT_ID, *who)
+        shop = {"merchant": MERCHANT_ID, "merchant_name": MERCHANT_NAME}
+        return {
+            "terminals": [
+                {"id": terminal_id, **shop, "device_kid": key.kid, "device_key": key.public_base64}
+                for terminal_id, key in tills.items()
+            ],
+            "persons": [{"login": user.name, "role": user.role, "password": user.password} for user in self.users],
+            "operators": [
+                {"merchant": MERCHANT_ID, "no": one.no, "person": f"person-{one.no}", "name": one.name}
+                for one in self._operators
+            ],
+        }
 
     async def import_sales(self, path: Path) -> None:
         """Import a file of further sales."""
