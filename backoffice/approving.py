@@ -21,6 +21,7 @@ from backoffice.rules import APPROVED_BY_CODE, has_rank, levels_needed, refuse_a
 from backoffice.signing import load_signer
 from backoffice.states import State
 from backoffice.store.approval_tables import OfflineApproval
+from backoffice.store.rows import locked_or_new
 from backoffice.store.schema import Account, Operator, Person, Refund, Sale, Terminal
 from pos_agent.domain.approval import ApprovalAnswer, ApprovalQuestion
 from pos_agent.domain.identifiers import is_refund_request_id
@@ -93,11 +94,10 @@ def approve(session: Session, context: Context, actor: Actor, code: str, shown: 
     """
     terminal, question = _open(session, code)
     _require_may(session, actor, terminal, question)
-    session.get(Terminal, terminal.terminal_id, with_for_update=True)  # two persons at once: one of them answers
     row = session.get(OfflineApproval, question.refund_request_id)
     if row is None:
         row = _record(session, context, actor, terminal, question, shown)
-    elif row.person_id != actor.person_id or row.nonce != question.nonce:
+    if row.person_id != actor.person_id or row.nonce != question.nonce:
         raise DecisionError("approval_taken", 409)
     signing = context.config.signing
     return load_signer(Path(signing.key_file), signing.kid).approval_code(_answer(row))
@@ -165,8 +165,9 @@ def _record(
         sums=msgspec.to_builtins(shown),
         at=context.now(),
     )
-    session.add(row)
-    session.flush()
+    given = locked_or_new(session, row)
+    if given is not row:  # somebody said yes at the same time
+        return given
     detail = f"request {row.refund_request_id} of {row.terminal_id}, {row.amount_minor} {row.currency}"
     deeds.note(session, Deed.APPROVED_BY_CODE, by=actor.name, detail=detail, now=context.now)
     return row

@@ -85,7 +85,8 @@ def renew(session: Session, authority: Authority, call: RenewCall, *, now: datet
     Raises:
         LookupError: No such till.
     """
-    terminal = session.get(Terminal, call.terminal_id, with_for_update=True)
+    # NO KEY UPDATE: requests of this till, whose rows refer to it, need not wait.
+    terminal = session.get(Terminal, call.terminal_id, with_for_update={"key_share": True})
     if terminal is None:
         raise LookupError(call.terminal_id)
     if terminal.is_denied:
