@@ -52,8 +52,12 @@ class BrokerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The broker and who we are to it (D15); an empty url runs the pages without tills.
 
     Attributes:
+        url: ``mqtts://host:port`` or, for loopback only, ``mqtt://host:port``.
+        ca_file: PEM of the CA that signed the broker's certificate.
+        cert_file, key_file: PEM of this worker's certificate and its key.
         client_id: The certificate's CN; one per worker.
         share: Name of the MQTT 5 shared subscription for several workers; empty = an ordinary subscription.
+        keep_alive_s: MQTT keep alive.
     """
 
     url: str = ""
@@ -66,7 +70,12 @@ class BrokerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class SigningConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The back-office key (D16): PEM (PKCS#8) Ed25519, and the ``kid`` under which tills pin it."""
+    """The back-office key (D16), which signs what goes to tills.
+
+    Attributes:
+        key_file: PEM (PKCS#8) of the Ed25519 key; `pos-backoffice keys` makes it.
+        kid: The name under which tills pin it.
+    """
 
     key_file: str = "backoffice.key"
     kid: str = "backoffice"
@@ -164,6 +173,7 @@ class ReviewConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         max_requests_per_hour: More by one operator are held (F4).
         duplicate_hours: Same sale and amount finished within this is held as 疑似重复 (F17).
         max_requests_per_shift: More by one person within `shift_hours` need one approval more (F4).
+        shift_hours: How long a shift is taken to be.
         max_requests_per_till_day: More from one till within a day need one approval more (trust.md 11).
         opening_hours: ``HH:MM-HH:MM`` in the shop's time zone; empty = always open (F6).
         till_limits_minor: Limits of operators and supervisors at the tills, near which split refunds stay (F3, F7).
@@ -216,6 +226,7 @@ class ExecutionConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     Attributes:
         poll_s: First query after an accepted or unknown attempt; doubles up to `poll_max_s`.
+        poll_max_s: The longest wait between two queries.
         hold_retry_s: A held refund (merchant balance and the like) is tried again after this.
         lease_s: Another worker may take over when the executor was silent this long.
     """

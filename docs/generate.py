@@ -1,7 +1,8 @@
 """Write the documents that are generated from the code; `make docs` runs this, and drift fails a test.
 
 docs/asyncapi.yaml   the wire contract, from pos_agent.protocol
-docs/config.md       every configuration key, from pos_agent.domain.config
+docs/config.md       every configuration key of a till, from pos_agent.domain.config
+docs/backoffice-config.md  every configuration key of the back office, from backoffice.config
 docs/keys.md         the key map, from config/keymaps
 docs/commands.md     the command lines, from their parsers
 docs/technician.md   each code with its remedy, from pos_agent.i18n and docs/technician.toml
@@ -24,6 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from backoffice.cli import make_parser as back_office_parser
+from backoffice.config import AcquirerConfig
+from backoffice.config import Config as BackOfficeConfig
 from pos_agent.cli import build_parser as agent_parser
 from pos_agent.domain.config import Config
 from pos_agent.domain.events import DeviceName
@@ -48,22 +51,35 @@ def config_reference() -> str:
         "`POS_AGENT__SECTION__KEY` overrides the file. An unknown key is refused with the nearest known one.",
     ]
     for section, struct in _sections(Config, ""):
-        lines += [
-            "",
-            f"## `[{section}]`",
-            "",
-            _summary(struct),
-            "",
-            "| Key | Type | Default | Meaning |",
-            "|---|---|---|---|",
-        ]
-        meanings = _attributes(struct)
-        for field in msgspec.structs.fields(struct):
-            if _is_section(field.type):
-                continue
-            default = "**required**" if field.required else f"`{_default(field)!r}`"
-            lines.append(f"| `{field.name}` | {_type_name(field.type)} | {default} | {meanings.get(field.name, '')} |")
+        lines += _section_lines(f"`[{section}]`", struct)
     return "\n".join(lines) + "\n"
+
+
+def back_office_config_reference() -> str:
+    """Return docs/backoffice-config.md."""
+    lines = [
+        "# Configuration of the back office",
+        "",
+        MARK,
+        "One TOML file, by default `backoffice.toml` in the folder where a command is started. Every section and key may",
+        "be left out; names of files are relative to the file. An unknown key is refused with the nearest known one.",
+        "The keys of a till: [config.md](config.md).",
+        *_section_lines("At the top, before any section", BackOfficeConfig),
+    ]
+    for section, struct in (*_sections(BackOfficeConfig, ""), ("acquirers.ID", AcquirerConfig)):
+        lines += _section_lines(f"`[{section}]`", struct)
+    return "\n".join(lines) + "\n"
+
+
+def _section_lines(title: str, struct: type[Any]) -> list[str]:
+    lines = ["", f"## {title}", "", _summary(struct), "", "| Key | Type | Default | Meaning |", "|---|---|---|---|"]
+    meanings = _attributes(struct)
+    for field in msgspec.structs.fields(struct):
+        if _is_section(field.type) or "Config]" in str(field.type):
+            continue
+        default = "**required**" if field.required else f"`{_default(field)!r}`"
+        lines.append(f"| `{field.name}` | {_type_name(field.type)} | {default} | {meanings.get(field.name, '')} |")
+    return lines
 
 
 def _sections(struct: type[Any], prefix: str) -> Iterator[tuple[str, type[Any]]]:
@@ -327,6 +343,7 @@ def _remedy_rows(words: dict[str, tuple[str, str]], remedies: dict[str, dict[str
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "asyncapi.yaml": asyncapi,
     "config.md": config_reference,
+    "backoffice-config.md": back_office_config_reference,
     "keys.md": key_page,
     "commands.md": command_page,
     "technician.md": technician_page,

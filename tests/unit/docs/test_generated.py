@@ -10,7 +10,15 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-NAMES = ["asyncapi.yaml", "config.md", "keys.md", "commands.md", "technician.md", "workflow-diagram.md"]
+NAMES = [
+    "asyncapi.yaml",
+    "backoffice-config.md",
+    "commands.md",
+    "config.md",
+    "keys.md",
+    "technician.md",
+    "workflow-diagram.md",
+]
 
 
 @pytest.fixture(scope="module")

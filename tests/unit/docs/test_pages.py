@@ -95,7 +95,7 @@ def _named_commands(page: Path) -> list[str]:
     text = _text(page)
     spans = re.findall(r"`(pos-(?:agent|backoffice) [^`\n]+)`", _FENCE.sub("", text))
     blocks = "\n".join(block.replace("\\\n", " ") for language, block in _FENCE.findall(text) if language != "python")
-    return spans + re.findall(r"(?:^|[\s(/])(pos-(?:agent|backoffice) [^\n|;<)]+)", blocks)
+    return spans + re.findall(r"(?:^|[\s(])(pos-(?:agent|backoffice) [^\n|;<)]+)", blocks)
 
 
 def _fault(line: str) -> str:
