@@ -61,9 +61,9 @@ def back_office_config_reference() -> str:
         "# Configuration of the back office",
         "",
         MARK,
-        "One TOML file, by default `backoffice.toml` in the folder where a command is started. Every section and key may",
-        "be left out; names of files are relative to the file. An unknown key is refused with the nearest known one.",
-        "The keys of a till: [config.md](config.md).",
+        "One TOML file, by default `backoffice.toml` in the folder where a command is started. Every section and key",
+        "may be left out; names of files are relative to the file. An unknown key is refused with the nearest known",
+        "one. The keys of a till: [config.md](config.md).",
         *_section_lines("At the top, before any section", BackOfficeConfig),
     ]
     for section, struct in (*_sections(BackOfficeConfig, ""), ("acquirers.ID", AcquirerConfig)):
