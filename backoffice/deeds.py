@@ -31,6 +31,7 @@ class Deed(StrEnum):
     RENEWAL_ACCEPTED = "renewal_accepted"
     RENEWAL_REFUSED = "renewal_refused"
     REVOKED = "revoked"
+    SET_UP = "set_up"
     APPROVED_BY_CODE = "code_approved"
 
 

@@ -4,31 +4,27 @@ import argparse
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from backoffice import enrolment, shop_file
+from backoffice import deeds, shop_entries, shop_file
+from backoffice.clock import system_now
 from backoffice.config import Config
+from backoffice.deeds import Deed
 from backoffice.enrolment import FieldError
-from backoffice.shop_file import OperatorEntry, PersonEntry, Shop, TerminalEntry
+from backoffice.shop_entries import Known, Outcome
+from backoffice.shop_file import OperatorEntry, PersonEntry, Shop
 from backoffice.store.database import Database, open_database, upgrade
-from backoffice.store.schema import Account, Base, Merchant, Operator, Person, Terminal
+from backoffice.store.schema import Account, Base
 from backoffice.web.auth import hash_password, is_right
 from pos_agent.errors import ConfigValueError
-
-
-class _Outcome(StrEnum):
-    ADDED = "added"
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
 
 
 class Counts(msgspec.Struct):
@@ -137,14 +133,16 @@ class _Declaration:
         Raises:
             ConfigFileError: There are faults.
         """
-        known = [session.scalars(select(table)).all() for table in (Merchant, Terminal, Person, Account, Operator)]
-        terminals = self._each(session, "terminals", self._shop.terminals, _terminal)
-        persons = self._each(session, "persons", self._persons, _person)
-        operators = self._each(session, "operators", self._operators(), _operator)
-        del known  # till here: a session forgets the rows that nobody holds, and would ask for each of them again
+        known = Known(session)
+        terminals = self._each(known, "terminals", self._shop.terminals, shop_entries.declare_terminal)
+        persons = self._each(known, "persons", self._persons, shop_entries.declare_person)
+        operators = self._each(known, "operators", self._operators(), shop_entries.declare_operator)
         shop_file.refuse(self._origin, list(self._faults.values()))
         is_changed = any(each.added or each.changed for each in (terminals, persons, operators))
-        return Done(is_changed=is_changed, terminals=terminals, persons=persons, operators=operators)
+        done = Done(is_changed=is_changed, terminals=terminals, persons=persons, operators=operators)
+        if is_changed:
+            deeds.note(session, Deed.SET_UP, by="", detail="; ".join(_counted(done)), now=system_now)
+        return done
 
     def _operators(self) -> list[OperatorEntry | None]:
         """Return the operators; None where nothing can be said, because the entry of its person is wrong."""
@@ -152,15 +150,15 @@ class _Declaration:
         return [None if one.person in wrong else one for one in self._shop.operators]
 
     def _each(
-        self, session: Session, name: str, entries: Sequence[Any], declare_one: Callable[[Session, Any], _Outcome]
+        self, known: Known, name: str, entries: Sequence[Any], declare_one: Callable[[Known, Any], Outcome]
     ) -> Counts:
-        counts: Counter[_Outcome] = Counter()
+        counts: Counter[Outcome] = Counter()
         for number, entry in enumerate(entries):
             place = f"{name}[{number}]"
             if entry is None or place in self._faults:
                 continue
             try:
-                counts[declare_one(session, entry)] += 1
+                counts[declare_one(known, entry)] += 1
             except FieldError as error:
                 self._add_fault(place, error)
         return Counts(**{outcome.value: count for outcome, count in counts.items()})
@@ -169,75 +167,14 @@ class _Declaration:
         self._faults[place] = ConfigValueError(str(error), key=f"{place}.{error.field}", origin=self._origin)
 
 
-def _terminal(session: Session, entry: TerminalEntry) -> _Outcome:
-    is_renamed = _rename(session.get(Merchant, entry.merchant), entry.merchant_name)
-    before = session.get(Terminal, entry.id)
-    known_key = before.device_keys.get(entry.device_kid) if before is not None else None
-    enrolment.add_terminal(
-        session,
-        terminal_id=entry.id,
-        merchant_id=entry.merchant,
-        merchant_name=entry.merchant_name,
-        device_kid=entry.device_kid,
-        device_key=entry.device_key,
-    )
-    return _outcome(is_new=before is None, is_changed=is_renamed or known_key != entry.device_key)
-
-
-def _person(session: Session, entry: PersonEntry) -> _Outcome:
-    person_id = entry.person or entry.login
-    is_renamed = _rename(session.get(Person, person_id), entry.name)
-    account = session.get(Account, entry.login)
-    if account is None:
-        if not entry.password_hash:
-            raise FieldError("password", f"{entry.login} is a new sign-in: it needs a password or a password_hash")
-        enrolment.add_person(
-            session,
-            login=entry.login,
-            name=entry.name or entry.login,
-            role=entry.role,
-            password_hash=entry.password_hash,
-            person_id=person_id,
-        )
-        return _Outcome.ADDED
-    if account.person_id != person_id:
-        raise FieldError("person", f"{entry.login} is a sign-in of {account.person_id}")
-    before = (account.role, account.password_hash)
-    enrolment.set_role(session, login=entry.login, role=entry.role)
-    if entry.password_hash not in ("", account.password_hash):
-        enrolment.set_password(session, login=entry.login, password_hash=entry.password_hash)
-    return _outcome(is_new=False, is_changed=is_renamed or before != (account.role, account.password_hash))
-
-
-def _operator(session: Session, entry: OperatorEntry) -> _Outcome:
-    is_renamed = _rename(session.get(Person, entry.person), entry.name)
-    before = session.get(Operator, (entry.merchant, entry.no))
-    known_person = before.person_id if before is not None else ""
-    enrolment.map_operator(
-        session, merchant_id=entry.merchant, operator_no=entry.no, person_id=entry.person, name=entry.name
-    )
-    return _outcome(is_new=before is None, is_changed=is_renamed or known_person != entry.person)
-
-
-def _rename(row: Merchant | Person | None, name: str) -> bool:
-    """Give who is known the name that the file says; returns whether it was another one."""
-    if row is None or name in ("", row.name):
-        return False
-    row.name = name
-    return True
-
-
-def _outcome(*, is_new: bool, is_changed: bool) -> _Outcome:
-    if is_new:
-        return _Outcome.ADDED
-    return _Outcome.CHANGED if is_changed else _Outcome.UNCHANGED
-
-
 def _describe(done: Done) -> str:
-    lines = ["nothing changed"] if not done.is_changed else []
-    for name in ("terminals", "persons", "operators"):
-        counts: Counts = getattr(done, name)
-        lines.append(f"{name}: {counts.added} added, {counts.changed} changed, {counts.unchanged} unchanged")
-    if done.is_dry_run:
-        lines.append("dry run: nothing is written")
-    return "\n".join(lines)
+    lines = [] if done.is_changed else ["nothing changed"]
+    return "\n".join([*lines, *_counted(done), *(["dry run: nothing is written"] if done.is_dry_run else [])])
+
+
+def _counted(done: Done) -> list[str]:
+    kinds = {"terminals": done.terminals, "persons": done.persons, "operators": done.operators}
+    return [
+        f"{kind}: {counts.added} added, {counts.changed} changed, {counts.unchanged} unchanged"
+        for kind, counts in kinds.items()
+    ]

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backoffice import shop_file
+from backoffice import audit, shop_file
 from backoffice.cli import main
 from backoffice.clock import system_now
 from backoffice.shop_file import OperatorEntry, PersonEntry, TerminalEntry
 from backoffice.store.database import Database, open_database, upgrade
-from backoffice.store.schema import Account, Merchant, Operator, Person, Terminal, WebSession
+from backoffice.store.schema import Account, AuditLine, Merchant, Operator, Person, Terminal, WebSession
 from backoffice.web.auth import check_password, hash_password, open_session
 from hil.rig.toml_text import toml_text
 from pos_agent.errors import ConfigError
@@ -111,6 +111,11 @@ def test_setup_without_a_database_makes_it_and_repeated_changes_nothing(
         assert session.get_one(Merchant, "M1").name == "Dawn"
         assert session.get_one(Person, operator.person_id).name == "Wang"
         assert check_password(session, "li", PASSWORD, system_now) == ""
+        deeds = session.query(AuditLine).filter_by(refund_request_id=audit.OFFICE).all()
+        assert [(deed.after, deed.detail.split(";")[0]) for deed in deeds] == [
+            ("set_up", "terminals: 2 added, 0 changed, 0 unchanged")
+        ], "what changed nothing is no deed"
+        assert audit.verify(session).differences == {}
 
 
 def test_setup_toml_and_json_and_standard_input_say_the_same(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
