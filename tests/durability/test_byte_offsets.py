@@ -165,6 +165,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
+@pytest.mark.usefixtures("once")
 async def test_d13_fault_at_a_sixteenth_of_the_bytes_of_a_slip_ends_in_a_true_state(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -187,6 +188,7 @@ async def test_spooler_that_sends_again_without_a_mark_is_found_out(
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(900)
+@pytest.mark.usefixtures("once")
 async def test_d13_fault_at_every_byte_of_a_slip_ends_in_a_true_state(capsys: pytest.CaptureFixture[str]) -> None:
     points = every_point()
     assert not (await untrue_points(points))[:5]

@@ -116,7 +116,8 @@ async def test_d19_clock_jump_ends_no_pin_lock_out(
 def ways() -> dict[State, Way]:
     """One way through each state of the table: into it, and one transition on."""
     found: dict[State, Way] = {}
-    for way in ways_of_the_table([{}, world_with(RefundState.REVIEWING), world_with(RefundState.NEED_INFO)]).values():
+    worlds = [{}, world_with(RefundState.REVIEWING), world_with(RefundState.NEED_INFO)]
+    for way in ways_of_the_table(worlds, is_one_a_state=True).values():
         known = found.get(way.row.state)
         if known is None or len(way.steps) < len(known.steps):
             found[way.row.state] = way

@@ -16,19 +16,18 @@ from pos_agent.workflow.states import State, Trigger
 from pos_agent.workflow.table import TABLE
 from tests.durability.cuts import Cuts, after_restart
 from tests.fakes.durability_part import portion
-from tests.fakes.table_walk import OWN_SLIP, POLICY, Way, kept_request, ways_of_the_table, world_with
+from tests.fakes.table_walk import (
+    OWN_SLIP,
+    POLICY,
+    UNREACHED,
+    Way,
+    kept_request,
+    name_of,
+    ways_of_the_table,
+    world_with,
+)
 from tests.unit.workflow.rig import Till
 
-#: Rows that no input of the shipped data reaches; each is a defence, and named here so that a new one is noticed.
-UNREACHED = {
-    ("ANSWER", "digit", ""),  # every digit is a phrase or 0
-    ("FUNCTION", "digit", ""),  # every digit has a function
-    ("REASON", "digit", ""),  # every digit is a reason or 0
-    ("REASON", "digit", "is_reason_with_phrase"),  # R99 stands on the second page
-    ("CONFIRM", "enter", "is_denied"),  # an amount that is denied does not come to CONFIRM
-    ("ANSWER_DIGITS", "enter", "is_typed_pay_code"),  # eighteen digits; tests/unit/workflow walks there
-    ("SUPERVISOR", "next", "is_training"),  # tests/unit/workflow walks there
-}
 _KEPT = (RefundState.REVIEWING, RefundState.NEED_INFO)
 
 
@@ -43,11 +42,7 @@ def ways() -> Iterator[dict[int, Way]]:
 
 
 def test_every_row_of_the_table_is_reached_or_named(ways: dict[int, Way]) -> None:
-    unreached = {
-        (row.state.value, row.trigger.value, row.guard.__name__ if row.guard is not None else "")
-        for place, row in enumerate(TABLE)
-        if not row.ignored and place not in ways
-    }
+    unreached = {name_of(row) for place, row in enumerate(TABLE) if not row.ignored and place not in ways}
     assert unreached <= UNREACHED
 
 

@@ -161,6 +161,7 @@ def untrue_points(tier: Tier, chosen: Iterable[Point]) -> list[str]:
     return found
 
 
+@pytest.mark.usefixtures("once")
 @pytest.mark.parametrize("tier", Tier)
 def test_d13_fault_at_a_part_of_the_bytes_ends_in_a_true_state(tier: Tier, capsys: pytest.CaptureFixture[str]) -> None:
     everything = all_points(tier)
@@ -178,6 +179,7 @@ def _by_fault(everything: list[Point]) -> list[list[Point]]:
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
+@pytest.mark.usefixtures("once")
 @pytest.mark.parametrize("tier", Tier)
 def test_d13_fault_at_every_byte_ends_in_a_true_state(tier: Tier, capsys: pytest.CaptureFixture[str]) -> None:
     everything = all_points(tier)

@@ -25,8 +25,10 @@ class Found(msgspec.Struct, kw_only=True):
     story: list[str] = []
 
 
-def search(rules: Rules, judge: Callable[[World, World], str], *, most_states: int) -> Found:
-    """Visit every world; `judge` is asked for each step, from the world before to the one after."""
+def search(
+    rules: Rules, wrong_in: Callable[[World], str], wrong_between: Callable[[World, World], str], *, most_states: int
+) -> Found:
+    """Visit every world: `wrong_in` is asked once for each, `wrong_between` for each step from one to another."""
     first = World()
     found = Found()
     came_from: dict[World, tuple[World, str] | None] = {first: None}
@@ -40,12 +42,13 @@ def search(rules: Rules, judge: Callable[[World, World], str], *, most_states: i
         is_end = True
         for name, after in rules.after(world):
             found.steps += 1
-            wrong = judge(world, after)
-            if after == world and not wrong:
+            if after == world:
                 continue
             is_end = False
-            if after not in came_from or wrong:
-                came_from.setdefault(after, (world, name))
+            wrong = wrong_between(world, after)
+            if after not in came_from:
+                wrong = wrong or wrong_in(after)
+                came_from[after] = (world, name)
                 queue.append(after)
             if wrong:
                 found.wrong, found.story = wrong, [*_story(came_from, world), name]

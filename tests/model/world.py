@@ -13,6 +13,7 @@ that comes down. What is written here is only who calls what when.
 import functools
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 
 from backoffice.ingest.requests import _without_final_word
@@ -288,19 +289,24 @@ def _queried(world: World, request: int) -> Iterator[tuple[str, World]]:
 @functools.cache
 def takes(known: Said | None, said: Said) -> bool:
     """Ask the journal's own SQL whether a state that comes down is taken."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    try:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.deserialize(_journal_of_one())
+        for one in (known, said):
+            is_taken = one is not None and _backoffice.apply(connection, _update(one), (), NOW)
+        return is_taken
+
+
+@functools.cache
+def _journal_of_one() -> bytes:
+    """Return a journal's database with one request."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         migrate(connection, JOURNAL_MIGRATIONS)
         connection.execute(
             "INSERT INTO refunds (seq, refund_request_id, reference, tail, amount_minor, created_at, request)"
             " VALUES (1, ?, '8', '8', 1, '', x'')",
             (IDS[0],),
         )
-        for one in (known, said):
-            is_taken = one is not None and _backoffice.apply(connection, _update(one), (), NOW)
-        return is_taken
-    finally:
-        connection.close()
+        return connection.serialize()
 
 
 def _update(said: Said) -> RefundUpdate:
