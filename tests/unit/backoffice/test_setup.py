@@ -23,6 +23,7 @@ from backoffice.web.auth import check_password, hash_password, open_session
 from hil.rig.toml_text import toml_text
 from pos_agent.errors import ConfigError
 
+ROOT = Path(__file__).resolve().parents[3]
 KEY, OTHER_KEY = (b64encode(bytes([n] * 32)).decode() for n in (1, 2))
 PASSWORD = "twelve letters"
 SHOP: dict[str, list[dict[str, Any]]] = {
@@ -124,6 +125,27 @@ def test_setup_toml_and_json_and_standard_input_say_the_same(desk: Desk, monkeyp
     assert desk.counts(SHOP) == [(0, 0, 2), (0, 0, 1), (0, 0, 2)]
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps(SHOP).encode())))
     assert main(["setup", "-", "--config", str(desk.config)]) == 0
+
+
+def test_setup_takes_the_file_that_the_documentation_shows(desk: Desk) -> None:
+    page = (ROOT / "docs" / "backoffice.md").read_text("utf-8")
+    example = page.split("```toml\n", 2)[1].split("```")[0]
+    assert desk.setup(example.encode(), name="shop.toml")[1].splitlines() == [
+        "terminals: 1 added, 0 changed, 0 unchanged",
+        "persons: 2 added, 0 changed, 0 unchanged",
+        "operators: 2 added, 0 changed, 0 unchanged",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+def test_setup_on_postgresql_is_the_same(desk: Desk, postgresql: str) -> None:
+    desk.config.write_text(f'[database]\nurl = "{postgresql}"\n')
+    assert desk.counts(SHOP) == [(2, 0, 0), (1, 0, 0), (2, 0, 0)]
+    assert desk.counts(SHOP, "--dry-run") == [(0, 0, 2), (0, 0, 1), (0, 0, 2)]
+    assert desk.setup(_changed("terminals", 1, merchant="M2", merchant_name="Dusk"))[0] == 2
+    with open_database(postgresql) as database:
+        assert _rows(database) == {"merchants": 1, "terminals": 2, "persons": 2, "accounts": 1}
 
 
 @pytest.mark.parametrize(
