@@ -31,6 +31,8 @@ class Deed(StrEnum):
     RENEWAL_ACCEPTED = "renewal_accepted"
     RENEWAL_REFUSED = "renewal_refused"
     REVOKED = "revoked"
+    LET_IN = "let_in"
+    SHUT_OUT = "shut_out"
     SET_UP = "set_up"
     APPROVED_BY_CODE = "code_approved"
 

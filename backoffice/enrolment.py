@@ -6,6 +6,9 @@ from typing import TypeVar
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from backoffice import deeds
+from backoffice.clock import Now, system_now
+from backoffice.deeds import Deed
 from backoffice.rules import RANKS
 from backoffice.store.rows import locked_or_new
 from backoffice.store.schema import Account, Base, Merchant, Operator, Person, Terminal, WebSession
@@ -135,8 +138,8 @@ def _check_key(device_key: str) -> None:
         raise FieldError("device_key", "a device key is the base64 of 32 bytes (Ed25519, raw)") from error
 
 
-def mark_terminal(session: Session, terminal_id: str, *, is_denied: bool) -> None:
-    """Revoke a till, or end revocation and suspicion.
+def mark_terminal(session: Session, terminal_id: str, *, is_denied: bool, by: str = "", now: Now = system_now) -> None:
+    """Revoke a till, or end revocation and suspicion; `by` and `now` are for the record (`deeds.note`).
 
     Raises:
         ValueError: No such till.
@@ -147,11 +150,11 @@ def mark_terminal(session: Session, terminal_id: str, *, is_denied: bool) -> Non
         # Somebody looked at the cards: the next token is believed once, whatever it is.
         terminal.is_suspect = False
         terminal.token_confirmed, terminal.token_seed, terminal.token_earlier_seed = None, "", ""
-    session.flush()
+    deeds.note(session, Deed.REVOKED if is_denied else Deed.LET_IN, by=by, detail=terminal_id, now=now)
 
 
-def mark_person(session: Session, person_id: str, *, is_active: bool) -> None:
-    """Shut a person out of the pages at once, all sign-ins included, or let them in again.
+def mark_person(session: Session, person_id: str, *, is_active: bool, by: str = "", now: Now = system_now) -> None:
+    """Shut a person out of the pages at once, all sign-ins included, or let them in again; `by`, `now` as above.
 
     Raises:
         ValueError: No such person.
@@ -161,7 +164,7 @@ def mark_person(session: Session, person_id: str, *, is_active: bool) -> None:
     if not is_active:
         logins = select(Account.login).where(Account.person_id == person_id)
         session.execute(delete(WebSession).where(WebSession.login.in_(logins)))
-    session.flush()
+    deeds.note(session, Deed.LET_IN if is_active else Deed.SHUT_OUT, by=by, detail=f"person {person_id}", now=now)
 
 
 def map_operator(session: Session, *, merchant_id: str, operator_no: str, person_id: str, name: str = "") -> None:

@@ -228,7 +228,7 @@ def accept(
         if not row.ends_revocation:  # revoked after the invitation was made
             raise DecisionError("revoked_meanwhile")
         terminal.device_keys = {}
-        enrolment.mark_terminal(session, terminal_id, is_denied=False)
+        enrolment.mark_terminal(session, terminal_id, is_denied=False, by=by, now=lambda: now)
     key = PublicKey.from_base64(row.device_key)
     enrolment.add_terminal(
         session,

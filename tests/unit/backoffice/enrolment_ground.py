@@ -13,8 +13,8 @@ from cryptography.x509.oid import NameOID
 from backoffice import invitations
 from backoffice.authority import load_authority, make_authority, write_new
 from backoffice.enrolling import Enrolling, Materials
+from backoffice.enrolment import mark_terminal
 from backoffice.signing import Signer
-from backoffice.store.schema import Terminal
 from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.enrolment import (
     ENROL_TYPE,
@@ -103,9 +103,7 @@ class Ground:
 
     def deny(self) -> None:
         with self.world.database.writing() as session:
-            terminal = session.get(Terminal, TILL)
-            assert terminal is not None
-            terminal.is_denied = True
+            mark_terminal(session, TILL, is_denied=True, by="person:wang", now=self.world.context.now)
 
 
 REFUSED = (State.REFUSED, Refusal.CODE)

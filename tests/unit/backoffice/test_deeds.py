@@ -13,6 +13,7 @@ from backoffice import audit, deeds, invitations, renewals
 from backoffice.deeds import Deed
 from backoffice.desired import rollouts
 from backoffice.desired.bundle import BundleError
+from backoffice.enrolment import mark_person
 from backoffice.review import StaleError
 from backoffice.store.rollout_tables import ConfigDocument, Rollout
 from backoffice.store.schema import AuditLine
@@ -90,6 +91,28 @@ def test_till_refused_is_told(ground: Ground) -> None:
     with ground.world.database.writing() as session:
         invitations.refuse(session, TILL, fingerprint=shown, now=ground.world.now, by="person:wang")
     assert _told(ground.world)[-1][:2] == ("person:wang", "refused")
+
+
+def test_till_revoked_and_let_in_again_is_told(ground: Ground) -> None:
+    ground.enrol()
+    ground.deny()
+    ground.ask(ground.invite(ends_revocation=True))
+    ground.accept()
+    told = [(actor, deed) for actor, deed, _ in _told(ground.world)[2:]]
+    assert told == [
+        ("person:wang", "revoked"),
+        ("cli:li", "invited"),
+        ("person:li", "let_in"),
+        ("person:li", "accepted"),
+    ]
+    assert _told(ground.world)[3][2].endswith("after revocation")
+
+
+@pytest.mark.parametrize(("is_active", "deed"), [(False, "shut_out"), (True, "let_in")])
+def test_person_shut_out_or_let_in_is_told(world: World, is_active: bool, deed: str) -> None:
+    with world.database.writing() as session:
+        mark_person(session, "li", is_active=is_active, by="person:wang", now=world.context.now)
+    assert _told(world) == [("person:wang", deed, "person li")]
 
 
 @pytest.mark.parametrize("is_accepted", [True, False])
