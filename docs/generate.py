@@ -239,6 +239,9 @@ def asyncapi() -> str:
     """Return docs/asyncapi.yaml."""
     kinds = [kind for _, _, group in _CHANNELS.values() for kind in group] + [messages.BackOfficePresenceMessage]
     schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    for schema in components.values():
+        if "description" in schema:
+            schema["description"] = inspect.cleandoc(schema["description"])  # a docstring, which Python 3.13 dedents
     components["Envelope"] = {
         "type": "object",
         "required": ["payloadType", "payload", "signatures"],

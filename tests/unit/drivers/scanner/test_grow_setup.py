@@ -14,10 +14,10 @@ from pos_agent.errors import DeviceTimeoutError, FailureError
 MODE, BAUD, TAIL, AIM = 0x0000, 0x002A, 0x0060, 0x00D0
 
 
-async def _set_up(module: SimGrowScanner, wanted: GrowSettings) -> None:
+async def _set_up(module: SimGrowScanner, wanted: GrowSettings, *, answer_s: float = 1.0) -> None:
     path = str(module.port.path)
     try:
-        await Opener().run(partial(set_up_grow, path, wanted, answer_s=0.3), port=path, timeout_s=30)
+        await Opener().run(partial(set_up_grow, path, wanted, answer_s=answer_s), port=path, timeout_s=30)
     finally:
         module.port.unplug()
 
@@ -51,7 +51,7 @@ async def test_set_up_grow_module_that_is_not_there_is_a_timeout(module: SimGrow
     module.port.plug()
     module.is_mute = True
     with pytest.raises(DeviceTimeoutError):
-        await _set_up(module, GrowSettings())
+        await _set_up(module, GrowSettings(), answer_s=0.1)
 
 
 async def test_set_up_grow_module_that_forgets_is_a_failure(module: SimGrowScanner) -> None:
