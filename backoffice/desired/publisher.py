@@ -27,8 +27,12 @@ _LEASE_S = 30.0
 #: Commands release from processes of their own; this is how soon it is seen.
 LOOK_S = 0.25
 _RETRY_S = 5.0
-#: Reports taken into one transaction.
+#: Reports taken into one transaction: as many as the broker sends without an acknowledgement.
 BATCH = 200
+#: From so many reports in a batch on, more are on their way, and the next batch waits this long for them: a transaction
+#: costs as much as thirty reports. An acknowledgement is that much later; nobody waits for it.
+_BUSY = 4
+_GATHER_S = 0.02
 _QUEUE = 20_000
 
 
@@ -90,13 +94,20 @@ class Publisher:
                 )
 
     async def _receive(self) -> None:
+        batch: list[InboundMessage] = []
         while True:
-            batch = [await self._inbox.get()]
-            while len(batch) < BATCH and not self._inbox.empty():
-                batch.append(self._inbox.get_nowait())
+            batch = await self._next_batch(len(batch))
             await self._store([Incoming(message.topic, message.payload) for message in batch])
             for message in batch:
                 message.ack()
+
+    async def _next_batch(self, previous: int) -> list[InboundMessage]:
+        batch = [await self._inbox.get()]
+        if previous >= _BUSY and self._inbox.qsize() < BATCH - 1:
+            await asyncio.sleep(_GATHER_S)
+        while len(batch) < BATCH and not self._inbox.empty():
+            batch.append(self._inbox.get_nowait())
+        return batch
 
     async def _store(self, batch: list[Incoming]) -> None:
         """Store a batch, or its reports one by one; what is lost, its till says again when it connects."""
@@ -123,12 +134,13 @@ class Publisher:
         """Publish what waits, a batch of it; returns how many the broker took."""
         if not self._is_new and not await self._database.read(waiting.is_any):
             return 0
-        if not await self._database.write(self._hold):
-            return 0
-        if self._is_new:
-            self._is_new = False
-            await self._database.write(waiting.offer_unanswered)
-        rows = await self._database.read(waiting.take)
+        is_new, self._is_new = self._is_new, False
+        rows = None
+        try:
+            rows = await self._database.write(lambda session: self._next_rows(session, is_new=is_new))
+        finally:
+            if rows is None:
+                self._is_new |= is_new
         if not rows:
             return 0
         async with asyncio.TaskGroup() as group:
@@ -139,12 +151,15 @@ class Publisher:
         _log.info("configurations published taken=%d of=%d", len(taken), len(rows))
         return len(taken)
 
-    def _hold(self, session: SqlSession) -> bool:
+    def _next_rows(self, session: SqlSession, *, is_new: bool) -> list[waiting.Waiting] | None:
+        """Return what is to be published; None if another one publishes."""
         holding = lease.hold(session, self._holder, lease_s=_LEASE_S, now=self._now, name=_LEASE)
-        if holding is lease.Holding.TAKEN:
-            # Another process may have died between the broker's answer and its note.
-            self._is_new = True
-        return holding is not lease.Holding.NOT_OURS
+        if holding is lease.Holding.NOT_OURS:
+            return None
+        # Another process may have died between the broker's answer and its note.
+        if is_new or holding is lease.Holding.TAKEN:
+            waiting.offer_unanswered(session)
+        return waiting.take(session)
 
     async def _publish(self, row: waiting.Waiting) -> bool:
         """Publish one; False if the broker did not take it."""
