@@ -155,7 +155,7 @@ async def test_wire_pause_inside_a_payment_code_joins_it_again(wire_rig: WireSca
     if wire_rig.values.protocol in ("ack_nak", "ssi"):
         pytest.skip("packets and acknowledged frames have no pause inside")
     await wire_rig.port.write(PAY_CODE[:9].encode())
-    await asyncio.sleep(0.08)
+    await asyncio.sleep(0.08)  # the silence is what is tested
     await wire_rig.port.write(PAY_CODE[9:].encode() + b"\r")
     await until(lambda: wire_rig.events)
 

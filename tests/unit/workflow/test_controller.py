@@ -19,6 +19,7 @@ from pos_agent.errors import JournalFullError
 from pos_agent.workflow import states, timers
 from pos_agent.workflow.states import State
 from tests.fakes.samples import WECHAT_ORDER, make_sale
+from tests.fakes.waiting import until
 from tests.unit.workflow.rig import Till, at_menu, running
 
 
@@ -71,7 +72,8 @@ async def test_timer_meeting_a_full_inbox_is_not_lost() -> None:
     inbox.put_nowait("flood")
     under_test = timers.Timers(inbox)  # type: ignore[arg-type]
     under_test.start(timers.TIMEOUT, 0.0)
-    await asyncio.sleep(0.02)
+    first = under_test._running[timers.TIMEOUT]
+    await until(lambda: under_test._running[timers.TIMEOUT] != first)  # it met the full inbox
     assert await inbox.get() == "flood"
     async with asyncio.timeout(2):
         event = await inbox.get()

@@ -3,6 +3,7 @@
 from drivers.escpos.printer import EscposPrinter
 from drivers.escpos.profile import Profile, Tier
 from pos_agent.domain.events import DeviceStatusChanged, Event
+from tests.fakes.waiting import until
 from tests.unit.drivers.escpos.fake_link import FakeLink
 
 PAPER_OUT, READY = 0x38, 0x18
@@ -23,3 +24,9 @@ class Bench:
 
     def codes(self) -> list[str]:
         return [event.code for event in self.events if isinstance(event, DeviceStatusChanged)]
+
+
+async def looked_again(bench: Bench) -> None:
+    """Return when the printer has asked for its status twice more."""
+    seen = bench.link.port_polls
+    await until(lambda: bench.link.port_polls >= seen + 2)

@@ -10,7 +10,18 @@ from pos_agent.devices.interfaces import POSPrinter
 from pos_agent.domain.events import DeviceName
 from pos_agent.domain.slip import PrintOutcome, SlipDocument, SlipKind, Text
 from pos_agent.errors import CoverOpenError, NoHardwareError, OfflineError, PaperEndError, PrinterError
-from tests.unit.drivers.escpos.rig import ASB_COVER, ASB_END, ASB_READY, FAST, JOB, PAPER_OUT, READY, Bench
+from tests.fakes.waiting import until
+from tests.unit.drivers.escpos.rig import (
+    ASB_COVER,
+    ASB_END,
+    ASB_READY,
+    FAST,
+    JOB,
+    PAPER_OUT,
+    READY,
+    Bench,
+    looked_again,
+)
 
 
 @pytest.fixture
@@ -55,9 +66,9 @@ async def test_job_on_a_printer_of_the_lowest_tier_claims_sent_only() -> None:
     await bench.printer.close()
 
 
-async def test_job_without_paper_is_refused_before_any_byte(bench: Bench) -> None:
+async def test_job_without_paper_is_refused_before_any_byte(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.escpos.printer.FRESH_S", 0.0)
     bench.link.port = PAPER_OUT
-    await asyncio.sleep(0.06)  # the status of the opening is no longer fresh
     with pytest.raises(PaperEndError):
         await bench.printer.print_job(JOB, on_paused=bench.pauses.append)
     assert not bench.link.received
@@ -128,10 +139,11 @@ async def test_stall_without_a_known_cause_is_told_once(bench: Bench, monkeypatc
     assert report.outcome is PrintOutcome.SENT_CLEAN
 
 
-async def test_wait_ready_returns_when_the_cover_is_closed(asb: Bench) -> None:
+async def test_wait_ready_returns_when_the_cover_is_closed(asb: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.escpos.printer.READY_POLL_S", 0.005)
     asb.printer.take_idle(READY, ASB_COVER)
     waiting = asyncio.create_task(asb.printer.wait_ready())
-    await asyncio.sleep(0.01)
+    await looked_again(asb)
     assert not waiting.done()
     asb.printer.take_idle(READY, ASB_READY)
     await asyncio.wait_for(waiting, 2)
@@ -142,7 +154,7 @@ async def test_wait_ready_sees_new_paper_without_being_told(bench: Bench, monkey
     monkeypatch.setattr("drivers.escpos.printer.READY_POLL_S", 0.005)
     bench.link.port = PAPER_OUT
     waiting = asyncio.create_task(bench.printer.wait_ready())
-    await asyncio.sleep(0.02)
+    await looked_again(bench)
     assert not waiting.done()
     bench.link.port = READY
     await asyncio.wait_for(waiting, 2)
@@ -154,7 +166,8 @@ async def test_wait_ready_of_an_absent_printer_returns_after_it_was_opened() -> 
     with pytest.raises(NoHardwareError):
         await bench.printer.open()
     waiting = asyncio.create_task(bench.printer.wait_ready())
-    await asyncio.sleep(0.01)
+    for _ in range(10):
+        await asyncio.sleep(0)
     assert not waiting.done()
     bench.link.is_plugged = True
     await bench.printer.open()
@@ -256,8 +269,7 @@ async def test_asb_refused_at_opening_is_enabled_later() -> None:
     await bench.printer.open()
     bench.link.answers[b"\x1da\xff"] = ASB_END
     waiting = asyncio.create_task(bench.printer.wait_ready())
-    await asyncio.sleep(0.01)
-    assert bench.printer.status.code == "EPTR_REC_EMPTY"
+    await until(lambda: bench.printer.status.code == "EPTR_REC_EMPTY")
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting

@@ -13,7 +13,7 @@ from drivers.escpos.proof import REQUEST_PAPER_STATUS, Ladder, process_ids
 from drivers.escpos.status import Facts, PaperStatus, ProcessId, StatusReader
 from pos_agent.domain.slip import PrintOutcome
 from tests.fakes.waiting import until
-from tests.unit.drivers.escpos.rig import ASB_COVER, ASB_READY, FAST, JOB, Bench
+from tests.unit.drivers.escpos.rig import ASB_COVER, ASB_READY, FAST, JOB, Bench, looked_again
 
 #: A model that answers everything; each test takes away what its printer does not.
 ABLE = msgspec.structs.replace(
@@ -170,7 +170,8 @@ async def test_job_ends_only_when_the_link_has_handed_over_everything(make: Make
     await bench.printer.open()
     bench.link.unsent_bytes = 5
     job = asyncio.create_task(bench.outcome())
-    await asyncio.sleep(0.02)
+    await until(lambda: JOB in bench.link.received)
+    await looked_again(bench)
     assert not job.done()
     bench.link.unsent_bytes = 0
     assert await job is PrintOutcome.SENT

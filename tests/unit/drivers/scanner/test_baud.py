@@ -61,7 +61,7 @@ async def test_listen_baud_finds_the_speed_at_which_scans_read_as_text(tmp_path:
     listening = asyncio.create_task(_in_opener(listen_baud, str(scanner.port.path), bauds=(9600, 57_600), listen_s=0.4))
     while not listening.done():
         await scanner.scan(b"134567890123456789")
-        await asyncio.sleep(0.06)
+        await asyncio.wait({listening}, timeout=0.06)  # a person's pace
     scanner.port.unplug()
 
     assert await listening == BaudFound(baud=57_600)

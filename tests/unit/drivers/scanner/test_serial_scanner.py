@@ -43,6 +43,11 @@ class Bench:
     def send(self, data: bytes) -> None:
         os.write(self.pty.master, data)
 
+    async def half(self, data: bytes) -> None:
+        """Send a part of a code, and return when it was read."""
+        self.send(data)
+        await until(lambda: self.scanner._protocol.has_pending)
+
     @property
     def labels(self) -> list[str]:
         return [event.scan_data_label for event in self.events if isinstance(event, ScanRead)]
@@ -82,8 +87,7 @@ async def test_scanner_without_suffix_silence_ends_the_code(bench: Bench) -> Non
 
 
 async def test_scanner_loop_was_late_bytes_that_wait_are_no_silence(bench: Bench) -> None:
-    bench.send(b"420000")
-    await asyncio.sleep(0.01)
+    await bench.half(b"420000")
     time.sleep(0.08)  # noqa: ASYNC251 - the loop is late on purpose, the silence timer is due
     bench.send(b"2089\r")
     await until(lambda: bench.events)
@@ -107,7 +111,7 @@ async def test_scanner_same_code_after_the_window_is_read_again(tmp_path: Path) 
     await bench.scanner.open()
     bench.send(b"6901234567892\r")
     await until(lambda: len(bench.events) == 1)
-    await asyncio.sleep(0.03)
+    await asyncio.sleep(0.03)  # the window itself
     bench.send(b"6901234567892\r")
     await until(lambda: len(bench.events) == 2)
 
@@ -137,8 +141,7 @@ async def test_scanner_ten_kilobytes_without_end_are_skipped(bench: Bench) -> No
 
 
 async def test_scanner_unplugged_inside_a_code_the_half_is_forgotten(bench: Bench) -> None:
-    bench.send(b"13456")
-    await asyncio.sleep(0.01)
+    await bench.half(b"13456")
     bench.pty.unplug()
     await bench.scanner.wait_lost()
     await bench.scanner.close()
