@@ -101,7 +101,7 @@ class EnrolmentConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         ca_cert_file, ca_key_file: PEM of the CA of the tills; no other CA may be used for anything else (D15).
         broker_url: As tills reach it, ``mqtts://host:port``; empty = `broker.url`.
         broker_ca_file: PEM of the CA of the broker's certificate; empty = `broker.ca_file`.
-        lifetime_days: Of a till's certificate; it renews by itself in the last third.
+        lifetime_days: Of a till's certificate; it renews by itself when 60 % of it are over.
         crl_file: Where revoked certificates are listed for the broker; empty = no list.
         crl_days: How long a list counts; `pos-backoffice ca crl` writes a new one, best weekly.
         reload_command: Run after a new list, such as ``["systemctl", "reload", "mosquitto"]``.
