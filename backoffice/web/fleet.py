@@ -120,7 +120,7 @@ def _conditions(view: str, words: str, version: str) -> list[ColumnElement[bool]
     if words:
         pattern = f"%{escaped(words)}%"
         conditions.append(
-            or_(Terminal.terminal_id.like(pattern, escape="\\"), Terminal.merchant_id.like(pattern, escape="\\"))
+            or_(Terminal.terminal_id.ilike(pattern, escape="\\"), Terminal.merchant_id.ilike(pattern, escape="\\"))
         )
     if version:
         conditions.append(Terminal.agent_version == version)

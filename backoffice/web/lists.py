@@ -128,10 +128,12 @@ def list_requests(
         pattern = "%" + escaped(words)
         conditions.append(
             or_(
-                Refund.refund_request_id.like(pattern, escape="\\"),
+                Refund.refund_request_id.ilike(pattern, escape="\\"),
                 Refund.sale_id.in_(
                     select(Sale.sale_id).where(
-                        or_(Sale.order_no.like(pattern, escape="\\"), Sale.channel_trade_no.like(pattern, escape="\\"))
+                        or_(
+                            Sale.order_no.ilike(pattern, escape="\\"), Sale.channel_trade_no.ilike(pattern, escape="\\")
+                        )
                     )
                 ),
             )
@@ -190,7 +192,7 @@ def find_sales(session: Session, context: Context, words: str, *, limit: int = P
     if words:
         pattern = "%" + escaped(words)
         statement = statement.where(
-            or_(Sale.order_no.like(pattern, escape="\\"), Sale.channel_trade_no.like(pattern, escape="\\"))
+            or_(Sale.order_no.ilike(pattern, escape="\\"), Sale.channel_trade_no.ilike(pattern, escape="\\"))
         )
     found = session.scalars(statement.order_by(Sale.paid_at.desc()).limit(limit)).all()
     return [{**sale_of(context, sale), **msgspec.to_builtins(sums(session, sale))} for sale in found]

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from backoffice import cases, review
+from backoffice import cases, deeds, review
 from backoffice.ingest import rescue
 from backoffice.review import Command, DecisionError, Shown, StaleError
 from backoffice.states import State
@@ -23,6 +23,9 @@ from pos_agent.domain.refund import Channel, MoneyMoved
 from pos_agent.i18n.backoffice import LOCALES
 from pos_agent.protocol.limits import MAX_INTEGER
 from pos_agent.protocol.rescue import PREFIX as RESCUE_PREFIX
+
+#: Deeds on the page of tills.
+_DEEDS = 30
 
 
 def _go(url: str) -> RedirectResponse:
@@ -264,6 +267,7 @@ async def get_terminals(request: Request) -> Response:
     asked = gate.fleet_query(request)
     found = await desk.database.read(lambda db: fleet.fleet(db, **asked))
     waiting = await desk.database.read(enrol.waiting_tills)
+    done = await desk.database.read(lambda db: deeds.newest(db, limit=_DEEDS))
     here = _here("/terminals", view=asked["view"], q=asked["words"], version=asked["version"], sort=asked["sort"])
     return page(
         request,
@@ -275,6 +279,7 @@ async def get_terminals(request: Request) -> Response:
         reasons=frozenset(Reason),
         here=here,
         waiting=waiting,
+        deeds=done,
     )
 
 

@@ -20,9 +20,10 @@ from backoffice.store.schema import AuditLine
 from pos_agent.protocol.enrolment import State, key_fingerprint
 from tests.fakes.fleet import Fleet
 from tests.unit.backoffice.enrolment_ground import DAYS, TILL, Ground, ground
+from tests.unit.backoffice.test_web import Browser, browser
 from tests.unit.backoffice.world import TERMINAL, World
 
-__all__ = ["ground"]
+__all__ = ["browser", "ground"]
 
 
 def _told(world: World) -> list[tuple[str, str, str]]:
@@ -184,3 +185,15 @@ def test_newest_deeds_come_first(world: World) -> None:
     with world.database.reading() as session:
         found = deeds.newest(session, limit=2)
     assert [(line.detail, line.at - world.now) for line in found] == [("r3", timedelta()), ("r2", timedelta(hours=-1))]
+
+
+async def test_page_of_tills_says_who_did_what_newest_first(world: World, browser: Browser) -> None:
+    await browser.sign_in()
+    assert "谁做了什么" not in (await browser.client.get("/terminals")).text
+    _push(world, by="person:<b>li</b>")
+    with world.database.writing() as session:
+        rollouts.release(session, "r1", now=world.context.now, share=100, by="person:wang")
+    shown = (await browser.client.get("/terminals")).text
+    assert shown.index("放行配置") < shown.index("提交配置")
+    assert "person:wang r1: 1 %" in shown
+    assert "<b>li</b>" not in shown

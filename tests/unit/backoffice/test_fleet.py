@@ -9,7 +9,7 @@ from sqlalchemy import event, insert
 
 from backoffice.store.schema import Anchor, OutboxRow, Terminal
 from backoffice.web import fleet
-from tests.unit.backoffice.world import MERCHANT, START, World
+from tests.unit.backoffice.world import MERCHANT, START, TERMINAL, World
 
 pytestmark = pytest.mark.slow
 
@@ -102,3 +102,9 @@ def test_wildcards_of_a_search_mean_themselves(many: World) -> None:
         assert fleet.fleet(session, words="%").total == 0
         assert fleet.fleet(session, words="shop-0000").total == 9
         assert fleet.fleet(session, words="shop-0000", view="offline").total == 0
+
+
+def test_tills_are_found_in_either_case_on_either_database(world: World) -> None:
+    for words in ("T-SHOP", MERCHANT.lower()):
+        with world.database.reading() as session:
+            assert [row.terminal_id for row in fleet.fleet(session, words=words).rows] == [TERMINAL]

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from backoffice import web
+from backoffice.deeds import Deed
 from backoffice.rules import RANKS
 from backoffice.states import State
 from backoffice.web.fleet import VIEWS
@@ -51,6 +52,10 @@ def test_words_exist_for_every_suspicion_role_and_problem() -> None:
     problems = {"denied", "suspect", "missing", "undelivered"}
     keys = {f"suspicion.{code}" for code in codes} | {f"role.{role}" for role in RANKS}
     assert keys | {f"problem.{name}" for name in problems} | {f"terminals.{view}" for view in VIEWS} <= set(WORDS)
+
+
+def test_words_exist_for_every_deed() -> None:
+    assert {f"deed.{deed}" for deed in Deed} <= set(WORDS)
 
 
 def test_words_exist_for_every_state() -> None:
