@@ -27,6 +27,8 @@ pytestmark = pytest.mark.slow
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 DATA = Path(__file__).parents[3] / "config"
+#: Enough for several pages of each table.
+MANY = 24
 VERSIONS = range(1, len(_schema.JOURNAL_MIGRATIONS) + 1)
 
 
@@ -246,7 +248,7 @@ def test_i8_damaged_journal_gives_every_request_that_one_of_its_tables_still_has
     till: Till, world: World, table: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with closing(till.journal()) as connection:
-        requests = till.commit(connection, 60)
+        requests = till.commit(connection, MANY)
     path = till.data / "journal.db"
     _spoil(path, table, share=0.5)
     path.rename(till.data / "journal.corrupt-20261123T040000.db")
@@ -255,18 +257,18 @@ def test_i8_damaged_journal_gives_every_request_that_one_of_its_tables_still_has
     assert told["is_whole"] is False
     assert sorted(till.ids()) == sorted(ids(requests)), "each stands in two tables"
     taken = take(world, till.file)
-    assert taken.counts == {"stored": 60}
+    assert taken.counts == {"stored": MANY}
     assert (taken.is_whole, taken.unreadable > 0) == (False, True), "nobody may think that all of it was readable"
 
 
 @needs_dbstat
 def test_journal_damaged_in_both_tables_gives_the_rest_and_says_so(till: Till) -> None:
     with closing(till.journal()) as connection:
-        requests = till.commit(connection, 60)
+        requests = till.commit(connection, MANY)
     for table in ("outbox", "refunds"):
         _spoil(till.data / "journal.db", table, share=0.3)
     assert till.export() == 1
-    assert 0 < len(till.ids()) < 60
+    assert 0 < len(till.ids()) < MANY
     assert set(till.ids()) < set(ids(requests))
 
 

@@ -64,10 +64,12 @@ def test_pki_signing_key_matches_its_public_half(tmp_path: Path) -> None:
     assert len(base64.b64decode(pki.lookup_key_file.read_text())) == 32
 
 
-_SCALARS = st.one_of(st.booleans(), st.integers(-(2**63), 2**63 - 1), st.text(), st.lists(st.text(), max_size=3))
+_WORDS = st.text(max_size=12)
+_SCALARS = st.one_of(st.booleans(), st.integers(-(2**63), 2**63 - 1), _WORDS, st.lists(_WORDS, max_size=3))
+_KEYS = st.text(min_size=1, max_size=8)
 _TABLES = st.recursive(
-    st.dictionaries(st.text(min_size=1), _SCALARS, max_size=4),
-    lambda inner: st.dictionaries(st.text(min_size=1), inner | _SCALARS, max_size=3),
+    st.dictionaries(_KEYS, _SCALARS, max_size=4),
+    lambda inner: st.dictionaries(_KEYS, inner | _SCALARS, max_size=3),
     max_leaves=8,
 )
 

@@ -35,7 +35,7 @@ def test_signed_bytes_of_any_kind_are_refused_by_name(payload: bytes) -> None:
 
 
 @given(st.dictionaries(_NAMES, _JSON, max_size=3))
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_signed_configuration_of_any_shape_is_a_candidate_or_a_problem(config: dict[str, Any]) -> None:
     try:
         document, wanted, signers = open_envelope(signed(desired(5, config)), KEYS)

@@ -42,7 +42,7 @@ class FakeLink(MemoryLink):
 
     async def read(self, timeout_ms: int) -> bytes:
         self._check()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0 if self.inbox else 0.001)
         return self.inbox.popleft() if self.inbox else b""
 
     async def port_status(self) -> int | None:

@@ -54,6 +54,12 @@ class Till:
         return any(question in self.link.received for question in _QUESTIONS)
 
 
+@pytest.fixture(autouse=True)
+def silent_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No printer here answers what stands behind a job."""
+    monkeypatch.setattr("drivers.escpos.job.ANSWER_GRACE_S", 0.0)
+
+
 async def test_first_printer_is_the_tills_own_after_a_restart_too(tmp_path: Path) -> None:
     first = Till(tmp_path)
     await first.start()
