@@ -10,7 +10,7 @@ import msgspec
 from paho.mqtt.client import Client, MQTTMessage, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
 
-from pos_agent.protocol.topics import PREFIX, Leaf, parse_terminal_topic, terminal_topic
+from pos_agent.protocol.topics import PREFIX, parse_terminal_topic, terminal_topic
 
 
 class Spec(msgspec.Struct):
@@ -22,6 +22,7 @@ class Spec(msgspec.Struct):
     key_file: str
     client_id: str
     topics_under: str
+    answers_under: str
     reports: dict[str, bytes]
 
 
@@ -41,7 +42,7 @@ def main() -> None:
         reached.add(terminal_id)
         report = spec.reports[terminal_id]
         if report:
-            client.publish(terminal_topic(terminal_id, Leaf.CFG_REPORTED), report, qos=1, retain=True)
+            client.publish(terminal_topic(terminal_id, spec.answers_under), report, qos=1, retain=True)
         if len(reached) == len(spec.reports):
             print("done", flush=True)
 
