@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pos_agent.i18n.backoffice import WORDS
+
 _ROOT = Path(__file__).resolve().parents[3]
 _DOCS = _ROOT / "docs"
 _PACKAGES = ("pos_agent", "drivers", "backoffice", "hil", "config", "systemd", "tests", "docs")
@@ -146,3 +148,11 @@ def test_every_make_target_that_a_page_names_exists() -> None:
     for page in OURS:
         named = re.findall(r"`make ([a-z-]+)|^make ([a-z-]+)", _text(page), re.MULTILINE)
         assert {first or second for first, second in named} <= targets, _name(page)
+
+
+def test_every_alarm_of_the_back_office_has_somebody_who_must_act() -> None:
+    rows = re.findall(r"^\| ([a-z_, ]+) \| .* \| .* \|$", _text(_DOCS / "runbooks" / "README.md"), re.MULTILINE)
+    named = {alarm for row in rows for alarm in row.split(", ")}
+    alarms = {key.removeprefix("alarm.") for key in WORDS if key.startswith("alarm.")}
+    assert len(alarms) > 10
+    assert not alarms - named
