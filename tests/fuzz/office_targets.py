@@ -13,7 +13,7 @@ import httpx
 
 from backoffice import sales
 from backoffice.config import AcquirerConfig
-from backoffice.execution.contract import Answer, RefundOrder
+from backoffice.execution.contract import Answer
 from backoffice.execution.simulated import SimulatedAdapter
 from backoffice.ingest.context import Incoming
 from backoffice.reconciliation import read_bill, reconcile, whole_days
@@ -25,7 +25,7 @@ from pos_agent.protocol.topics import Leaf, terminal_topic
 from tests.fuzz.source import Source, twist
 from tests.fuzz.target import Check, Target
 from tests.fuzz.wire_targets import UP, documents, encoded
-from tests.unit.backoffice.world import LOOKUP_KEY, ORDER, PASSWORD, TERMINAL, World, make_world
+from tests.unit.backoffice.world import LOOKUP_KEY, ORDER, ORDER_OF_ONE, PASSWORD, TERMINAL, World, make_world
 
 _T = TypeVar("_T")
 _LEAVES = (Leaf.UP_REFUND, Leaf.UP_SYNC, Leaf.UP_QUERY, Leaf.UP_EVENT, Leaf.UP_ACK, Leaf.STATE)
@@ -250,22 +250,12 @@ _MOVEMENT: dict[str, object] = {
 @contextmanager
 def _answers() -> Iterator[Check]:
     runner = asyncio.Runner()
-    order = RefundOrder(
-        refund_request_id="1",
-        acquirer_id="simulated",
-        refund_no="1",
-        attempt=1,
-        sale_ref="s",
-        amount_minor=1,
-        paid_minor=1,
-        currency="CNY",
-    )
 
     async def ask(status: int, body: bytes) -> None:
         transport = httpx.MockTransport(lambda _request: httpx.Response(status, content=body))
         adapter = SimulatedAdapter(AcquirerConfig(url="http://acquirer"), transport=transport)
         try:
-            assert isinstance(await adapter.refund(order), Answer)
+            assert isinstance(await adapter.refund(ORDER_OF_ONE), Answer)
             assert isinstance(await adapter.query("1"), Answer)
             total = await adapter.refunded_minor("s")
             assert total is None or isinstance(total, int)

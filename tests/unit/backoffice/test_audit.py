@@ -10,7 +10,6 @@ from sqlalchemy import delete, update
 from backoffice import anchors, audit, cli
 from backoffice.store.schema import Anchor, AuditLine, EventRow, Refund
 from pos_agent.journal.store import Journal
-from pos_agent.protocol.messages import SyncMessage
 from tests.fakes.clocks import ManualClock
 from tests.fakes.samples import make_request
 from tests.unit.backoffice.world import TERMINAL, World
@@ -28,18 +27,7 @@ def _alarms(world: World) -> list[str]:
 
 
 def _sync(world: World, lines: int, head: str, *, conn_seq: int) -> None:
-    message = SyncMessage(
-        terminal_id=TERMINAL,
-        boot_id="b1",
-        conn_seq=conn_seq,
-        last_seq=99,
-        page=1,
-        pages=1,
-        at=world.now,
-        audit_lines=lines,
-        audit_head=head,
-    )
-    world.compare(message)
+    world.compare(world.sync_page(conn_seq=conn_seq, audit_lines=lines, audit_head=head))
 
 
 async def test_i6_verify_of_whole_chains_gives_one_head_over_all(world: World) -> None:

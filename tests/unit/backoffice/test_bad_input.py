@@ -8,7 +8,7 @@ import pytest
 
 from backoffice import sales
 from backoffice.config import AcquirerConfig
-from backoffice.execution.contract import Answer, Outcome, RefundOrder
+from backoffice.execution.contract import Answer, Outcome
 from backoffice.execution.simulated import SimulatedAdapter
 from backoffice.ingest.context import Incoming
 from backoffice.reconciliation import read_bill
@@ -19,19 +19,9 @@ from pos_agent.protocol.codec import encode
 from pos_agent.protocol.envelope import UP_TYPE, seal
 from pos_agent.protocol.messages import AckStatus, AppAckMessage, RefundRequestMessage
 from pos_agent.protocol.topics import Leaf, terminal_topic
-from tests.unit.backoffice.world import PASSWORD, TERMINAL, World
+from tests.unit.backoffice.world import ORDER_OF_ONE, PASSWORD, TERMINAL, World
 
 NESTED = b"[" * 90_000
-ORDER_OF_ONE = RefundOrder(
-    refund_request_id="1",
-    acquirer_id="simulated",
-    refund_no="1",
-    attempt=1,
-    sale_ref="s",
-    amount_minor=1,
-    paid_minor=1,
-    currency="CNY",
-)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b'"accepted"', b"7", b"\xff", NESTED])

@@ -14,9 +14,7 @@ from backoffice.leadership import Gone, Worker
 from backoffice.link import Link
 from backoffice.signing import Signer
 from backoffice.store.schema import Refund, Terminal
-from pos_agent.errors import BrokerUnreachableError
-from pos_agent.mqtt.connection import Session
-from pos_agent.mqtt.messages import InboundMessage, LinkState, Properties, PublishResult, Will
+from pos_agent.mqtt.messages import Properties, PublishResult, Will
 from pos_agent.protocol.codec import decode_down
 from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.envelope import DOWN_TYPE, unseal
@@ -32,65 +30,31 @@ from pos_agent.protocol.messages import (
     SaleLookUpMessage,
 )
 from pos_agent.protocol.topics import BACK_OFFICE_STATE, Leaf, terminal_topic
+from tests.unit.backoffice.connection import MemoryConnection
 from tests.unit.backoffice.world import START, TERMINAL, World
 
 
-class MemoryTransport:
-    """A broker connection in memory."""
+class MemoryTransport(MemoryConnection):
+    """A connection whose broker keeps wills, and reads what the back office signed."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.key = PrivateKey.generate()
-        self.session: Session | None = None
         self.published: list[tuple[str, DownMessage, bool, Properties]] = []
-        self.acked: list[str] = []
-        self.is_up = False
         self.wills: list[Will | None] = []
         self.runs = 0
 
-    def attach(self, session: Session) -> None:
-        self.session = session
-
     async def run(self) -> None:
         self.runs += 1
-        await asyncio.Event().wait()
+        await super().run()
 
-    def connect(self, conn_seq: int) -> None:
+    def connect(self, conn_seq: int = 1) -> None:
         assert self.session is not None
-        self.is_up = True
         self.wills.append(self.session.will(conn_seq) if self.session.will else None)
-        self.session.on_link(LinkState(is_connected=True, conn_seq=conn_seq))
+        super().connect(conn_seq)
 
-    def lose(self, conn_seq: int) -> None:
-        assert self.session is not None
-        self.is_up = False
-        self.session.on_link(LinkState(is_connected=False, conn_seq=conn_seq, code="E-NET"))
-
-    def deliver(self, topic: str, payload: bytes) -> None:
-        assert self.session is not None
-        self.session.on_message(
-            InboundMessage(
-                topic=topic,
-                payload=payload,
-                qos=1,
-                is_retained=False,
-                is_duplicate=False,
-                properties=Properties(),
-                ack=lambda: self.acked.append(topic),
-            )
-        )
-
-    async def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        is_retained: bool = False,
-        properties: Properties | None = None,
-    ) -> PublishResult:
-        if not self.is_up:
-            raise BrokerUnreachableError("away")
-        self.published.append((topic, self._open(payload), is_retained, properties or Properties()))
+    def take(self, topic: str, payload: bytes, *, is_retained: bool, properties: Properties) -> PublishResult:
+        self.published.append((topic, self._open(payload), is_retained, properties))
         return PublishResult(0)
 
     def _open(self, payload: bytes) -> DownMessage:

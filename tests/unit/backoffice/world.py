@@ -40,6 +40,7 @@ from pos_agent.protocol.messages import (
     DownMessage,
     RefundRequestMessage,
     SyncChallengeMessage,
+    SyncItem,
     SyncMessage,
     UpMessage,
 )
@@ -51,6 +52,16 @@ MERCHANT = "M1"
 ORDER = "8202611221832000000000000000001"
 PASSWORD = "correct horse battery"
 LOOKUP_KEY = b"k" * 32
+ORDER_OF_ONE = RefundOrder(
+    refund_request_id="1",
+    acquirer_id="simulated",
+    refund_no="1",
+    attempt=1,
+    sale_ref="s",
+    amount_minor=1,
+    paid_minor=1,
+    currency="CNY",
+)
 
 
 @cache
@@ -219,6 +230,22 @@ class World:
     def send(self, leaf: Leaf, message: UpMessage, terminal_id: str = TERMINAL) -> list[Reply]:
         incoming = Incoming(terminal_topic(terminal_id, leaf), self.sealed(message, terminal_id))
         return self.receiver.receive([incoming])
+
+    def sync_page(self, *items: SyncItem, **fields: Any) -> SyncMessage:
+        """Return the only page that a till compares its requests by."""
+        return SyncMessage(
+            **{
+                "terminal_id": TERMINAL,
+                "boot_id": "b1",
+                "conn_seq": 1,
+                "last_seq": 99,
+                "page": 1,
+                "pages": 1,
+                "at": self.now,
+                "items": items,
+                **fields,
+            }
+        )
 
     def compare(self, message: SyncMessage) -> DownMessage:
         """Send a sync page as a till does: a challenge is answered with a new question that echoes it."""

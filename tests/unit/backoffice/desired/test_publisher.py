@@ -11,15 +11,14 @@ from backoffice.desired import rollouts
 from backoffice.desired.bundle import Bundle
 from backoffice.desired.publisher import Publisher
 from backoffice.store.rollout_tables import ConfigDocument, ConfigReport
-from pos_agent.errors import BrokerUnreachableError
-from pos_agent.mqtt.connection import Session
-from pos_agent.mqtt.messages import InboundMessage, LinkState, Properties, PublishResult
+from pos_agent.mqtt.messages import Properties, PublishResult
 from pos_agent.protocol.codec import encode
 from pos_agent.protocol.desired import CONFIG_TYPE
 from pos_agent.protocol.envelope import UP_TYPE, seal
 from pos_agent.protocol.topics import Leaf, terminal_topic
 from tests.fakes.broker_client import until
 from tests.fakes.fleet import Fleet, etags, report
+from tests.unit.backoffice.connection import MemoryConnection
 from tests.unit.backoffice.world import TERMINAL, World
 
 pytestmark = pytest.mark.slow
@@ -27,62 +26,16 @@ pytestmark = pytest.mark.slow
 TOPIC = terminal_topic(TERMINAL, Leaf.CFG_DESIRED)
 
 
-class MemoryTransport:
-    """A connection in memory that can be lost and can refuse."""
+class MemoryTransport(MemoryConnection):
+    """A connection that can refuse."""
 
     def __init__(self) -> None:
-        self.session: Session | None = None
+        super().__init__(is_retained=True)
         self.published: list[tuple[str, bytes, bool, str]] = []
-        self.acked = 0
-        self.is_up = False
         self.reason_code = 0
 
-    def attach(self, session: Session) -> None:
-        self.session = session
-
-    async def run(self) -> None:
-        await asyncio.Event().wait()
-
-    def connect(self, conn_seq: int = 1) -> None:
-        assert self.session is not None
-        self.is_up = True
-        self.session.on_link(LinkState(is_connected=True, conn_seq=conn_seq))
-
-    def lose(self) -> None:
-        assert self.session is not None
-        self.is_up = False
-        self.session.on_link(LinkState(is_connected=False, conn_seq=1, code="E-NET"))
-
-    def deliver(self, topic: str, payload: bytes) -> None:
-        def ack() -> None:
-            self.acked += 1
-
-        assert self.session is not None
-        self.session.on_message(
-            InboundMessage(
-                topic=topic,
-                payload=payload,
-                qos=1,
-                is_retained=True,
-                is_duplicate=False,
-                properties=Properties(),
-                ack=ack,
-            )
-        )
-
-    async def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        is_retained: bool = False,
-        properties: Properties | None = None,
-    ) -> PublishResult:
-        if not self.is_up:
-            raise BrokerUnreachableError("away")
-        assert qos == 1
-        self.published.append((topic, payload, is_retained, (properties or Properties()).content_type))
+    def take(self, topic: str, payload: bytes, *, is_retained: bool, properties: Properties) -> PublishResult:
+        self.published.append((topic, payload, is_retained, properties.content_type))
         return PublishResult(self.reason_code)
 
 
@@ -162,7 +115,7 @@ async def test_new_connection_publishes_again_what_no_till_has_answered(world: W
             terminal_topic(TERMINAL, Leaf.CFG_REPORTED),
             seal(encode(reported), payload_type=UP_TYPE, kid="d1", key=world.keys[TERMINAL]),
         )
-        await until(lambda: transport.acked == 1)
+        await until(lambda: len(transport.acked) == 1)
     assert world.rows(ConfigReport)[0].running_version == 1
     transport.connect(3)
     assert await made.round() == 0
@@ -172,8 +125,8 @@ async def test_report_is_acknowledged_only_after_it_is_stored(world: World) -> N
     transport = MemoryTransport()
     async with _running(world, transport):
         transport.deliver(terminal_topic(TERMINAL, Leaf.CFG_REPORTED), b"garbage")
-        assert transport.acked == 0
-        await until(lambda: transport.acked == 1)
+        assert len(transport.acked) == 0
+        await until(lambda: len(transport.acked) == 1)
 
 
 async def test_of_two_workers_one_publishes(world: World, fleet: Fleet) -> None:
