@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backoffice.clock import Now
-from backoffice.store.schema import AuditLine, Coupon, Meta, Refund
+from backoffice.store.coupon_tables import Coupon
+from backoffice.store.schema import AuditLine, Meta, Refund
 
 #: The line before the first.
 ROOT = "0" * 64

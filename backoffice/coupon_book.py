@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from backoffice import audit
 from backoffice.coupon_codes import RANDOM_DIGITS, digest, make_code
 from backoffice.ingest.context import Context
-from backoffice.store.schema import Coupon, Refund, Sale
+from backoffice.store.coupon_tables import Coupon
+from backoffice.store.schema import Refund, Sale
 
 
 class Kind(StrEnum):

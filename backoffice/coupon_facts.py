@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from backoffice.coupon_book import Kind, Standing
 from backoffice.coupons import budget_left
 from backoffice.ingest.context import Context
-from backoffice.store.schema import Coupon
+from backoffice.store.coupon_tables import Coupon
 from pos_agent.domain.money import format_amount
 from pos_agent.i18n.backoffice import text
 

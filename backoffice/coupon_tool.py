@@ -15,8 +15,9 @@ from backoffice.coupons import Order
 from backoffice.ingest.context import Context
 from backoffice.review import Actor, DecisionError
 from backoffice.rules import RANKS
+from backoffice.store.coupon_tables import Coupon
 from backoffice.store.database import Database, open_database
-from backoffice.store.schema import Account, Coupon, Person
+from backoffice.store.schema import Account, Person
 from pos_agent.domain.identifiers import grouped
 from pos_agent.domain.money import format_amount, parse_yuan
 from pos_agent.i18n.backoffice import text

@@ -15,8 +15,9 @@ from backoffice.ingest.context import Context
 from backoffice.refunds import is_restoring
 from backoffice.review import Actor, DecisionError, is_maker
 from backoffice.rules import has_rank
+from backoffice.store.coupon_tables import Coupon, CouponBudget
 from backoffice.store.rows import locked_or_new
-from backoffice.store.schema import Coupon, CouponBudget, Merchant, Refund
+from backoffice.store.schema import Merchant, Refund
 from pos_agent.protocol.limits import MAX_INTEGER
 
 

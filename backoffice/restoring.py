@@ -19,18 +19,8 @@ from backoffice.ingest.context import Context
 from backoffice.ingest.requests import apply_withdrawal
 from backoffice.refunds import announce, current_epoch, is_restoring, set_epoch
 from backoffice.states import FINAL, State
-from backoffice.store.schema import (
-    EventRow,
-    Lease,
-    Message,
-    OutboxRow,
-    Refund,
-    Restore,
-    RestoreCheck,
-    RestoreTill,
-    Terminal,
-    WebSession,
-)
+from backoffice.store.restore_tables import Restore, RestoreCheck, RestoreTill
+from backoffice.store.schema import EventRow, Lease, Message, OutboxRow, Refund, Terminal, WebSession
 from pos_agent.protocol.messages import MessageKind, SyncMessage
 
 _log = logging.getLogger(__name__)

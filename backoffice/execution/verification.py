@@ -12,7 +12,8 @@ from backoffice.execution.steps import ACTOR
 from backoffice.ingest.context import Context
 from backoffice.refunds import current_epoch, is_restoring, lock_refund, move
 from backoffice.states import AT_ACQUIRER, FINAL, State
-from backoffice.store.schema import Attempt, Refund, Restore, Sale
+from backoffice.store.restore_tables import Restore
+from backoffice.store.schema import Attempt, Refund, Sale
 from pos_agent.domain.identifiers import refund_no
 from pos_agent.i18n.backoffice import text
 

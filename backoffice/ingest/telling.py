@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from backoffice.ingest.context import Context, Reply
 from backoffice.refunds import alarm, current_epoch, lock_refund, move, update_of
 from backoffice.states import State
-from backoffice.store.schema import EventRow, OutboxRow, Refund, Restore, Terminal
+from backoffice.store.restore_tables import Restore
+from backoffice.store.schema import EventRow, OutboxRow, Refund, Terminal
 from pos_agent.protocol.messages import (
     CLEARING_STATUSES,
     AckStatus,

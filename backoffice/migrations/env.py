@@ -5,7 +5,6 @@ from typing import Final
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
-from backoffice.store import approval_tables, enrolment_tables, rollout_tables  # noqa: F401 - tables of the metadata
 from backoffice.store.schema import Base
 
 #: Of PostgreSQL's advisory locks: workers that start at once on an older database migrate it one after the other.

@@ -324,38 +324,6 @@ class Meta(Base):
     value: Mapped[str] = mapped_column(String(120))
 
 
-class Restore(Base):
-    """One return of the database to an older copy (trust.md 8); open until everything was asked about again."""
-
-    __tablename__ = "restores"
-    epoch: Mapped[int] = mapped_column(primary_key=True)
-    from_epoch: Mapped[int]
-    started_at: Mapped[datetime]
-    window_days: Mapped[int]
-    finished_at: Mapped[datetime | None]
-    finished_by: Mapped[str] = mapped_column(String(80), default="")
-
-
-class RestoreTill(Base):
-    """A till that was heard after a restore, and the highest submission number that it has used."""
-
-    __tablename__ = "restore_tills"
-    epoch: Mapped[int] = mapped_column(primary_key=True)
-    terminal_id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    last_seq: Mapped[int]
-    heard_at: Mapped[datetime]
-
-
-class RestoreCheck(Base):
-    """What the acquirer said about a refund after a restore."""
-
-    __tablename__ = "restore_checks"
-    epoch: Mapped[int] = mapped_column(primary_key=True)
-    refund_request_id: Mapped[str] = mapped_column(String(22), primary_key=True)
-    outcome: Mapped[str] = mapped_column(String(24))
-    at: Mapped[datetime]
-
-
 class Anchor(Base):
     """A head of a till's own audit chain that it once told us (I6): with a request, or when it connected.
 
@@ -370,46 +338,3 @@ class Anchor(Base):
     line: Mapped[int] = mapped_column(default=0)
     seq: Mapped[int] = mapped_column(default=0)
     at: Mapped[datetime]
-
-
-class CouponBudget(Base):
-    """The row that issuing locks: sums of coupons are computed from `Coupon`, never kept (D9)."""
-
-    __tablename__ = "coupon_budgets"
-    merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.merchant_id"), primary_key=True)
-    month: Mapped[str] = mapped_column(String(7), primary_key=True)
-
-
-class Coupon(Base):
-    """A coupon (`backoffice.coupons`); of its code only a hash and the last digits are kept.
-
-    `month` is the month of the shop's calendar whose budget it counts against; `redeemed_ref` the receipt of the cash
-    desk that took it.
-    """
-
-    __tablename__ = "coupons"
-    __table_args__ = (
-        Index("ix_coupons_budget", "merchant_id", "month", "kind"),
-        Index("ix_coupons_issued", "issued_at"),
-        Index("ix_coupons_redeemed", "redeemed_at"),
-    )
-    coupon_id: Mapped[str] = mapped_column(String(22), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(12))
-    state: Mapped[str] = mapped_column(String(12))
-    code_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
-    code_tail: Mapped[str] = mapped_column(String(4), default="")
-    merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.merchant_id"))
-    store: Mapped[str] = mapped_column(String(80), default="")
-    month: Mapped[str] = mapped_column(String(7))
-    amount_minor: Mapped[int]
-    currency: Mapped[str] = mapped_column(String(3))
-    refund_request_id: Mapped[str] = mapped_column(String(22), default="")
-    reason: Mapped[str] = mapped_column(Text, default="")
-    made_by: Mapped[str] = mapped_column(String(64))
-    approved_by: Mapped[str | None] = mapped_column(String(64))
-    created_at: Mapped[datetime]
-    issued_at: Mapped[datetime | None]
-    expires_at: Mapped[datetime | None]
-    redeemed_at: Mapped[datetime | None]
-    redeemed_by: Mapped[str] = mapped_column(String(80), default="")
-    redeemed_ref: Mapped[str] = mapped_column(String(64), default="")

@@ -16,7 +16,8 @@ from backoffice.coupon_words import local_time, why_not, why_not_in_all
 from backoffice.coupons import CouponError, Order
 from backoffice.ingest.context import Context
 from backoffice.review import DecisionError
-from backoffice.store.schema import Coupon, Merchant
+from backoffice.store.coupon_tables import Coupon
+from backoffice.store.schema import Merchant
 from backoffice.web import auth, gate
 from backoffice.web.bodies import Json, read_body
 from backoffice.web.render import locale_of, page

@@ -9,7 +9,8 @@ from backoffice import coupons
 from backoffice.coupon_book import Standing, fresh_code, new_coupon_id
 from backoffice.coupons import CouponError, Order
 from backoffice.review import Actor
-from backoffice.store.schema import AuditLine, Coupon
+from backoffice.store.coupon_tables import Coupon
+from backoffice.store.schema import AuditLine
 from tests.integration.backoffice.racing import race, world
 from tests.unit.backoffice.world import MERCHANT, World
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from backoffice import cli
 from backoffice.coupon_codes import make_code, read_code
-from backoffice.store.schema import Coupon
+from backoffice.store.coupon_tables import Coupon
 from backoffice.web.app import make_app
 from backoffice.web.gate import Desk
 from pos_agent.domain.refund import RefundType

@@ -13,7 +13,8 @@ from backoffice.coupon_words import why_not_in_all
 from backoffice.coupons import CouponError, Order
 from backoffice.refunds import set_epoch
 from backoffice.review import Actor, DecisionError
-from backoffice.store.schema import AuditLine, Coupon
+from backoffice.store.coupon_tables import Coupon
+from backoffice.store.schema import AuditLine
 from pos_agent.domain.codes import pay_code_scheme
 from pos_agent.domain.identifiers import is_refund_request_id
 from pos_agent.domain.refund import RefundType
