@@ -17,29 +17,18 @@ from pos_agent.protocol.ed25519 import PrivateKey
 from pos_agent.protocol.envelope import seal
 from pos_agent.protocol.qr_text import Purpose, seal_text
 from pos_agent.settings import DataFinder, Layer, LoadedConfig, load_config
-from tests.fakes.samples import START, TERMINAL_ID, make_request
+from tests.fakes.approval_samples import answer, question
+from tests.fakes.samples import START, TERMINAL_ID
 from tests.fuzz.source import Source, twist
 from tests.fuzz.target import Target, plain
 from tests.fuzz.wire_targets import NESTED, UP, documents, encoded
 
 _KEY = PrivateKey.generate()
 _KEYS = {"k1": _KEY.public_key()}
-_REQUEST = make_request(7)
 _T = TypeVar("_T", ApprovalQuestion, ApprovalAnswer)
 
-#: What question and answer both say.
-_ASKED: dict[str, Any] = {
-    "terminal_id": TERMINAL_ID,
-    "boot_id": "b" * 32,
-    "refund_request_id": _REQUEST.refund_request_id,
-    "nonce": "0123456789abcdef",
-    "amount_minor": 32_800,
-    "currency": "CNY",
-}
-_QUESTION = ApprovalQuestion(
-    **_ASKED, operator_no="01", reason_code="R07", reference=_REQUEST.original_reference, sale_id="s-000001"
-)
-_ANSWER = ApprovalAnswer(**_ASKED, sale="s-000001", person_id="p-1")
+_QUESTION = question(terminal_id=TERMINAL_ID)
+_ANSWER = answer(terminal_id=TERMINAL_ID)
 
 
 def _code(good: _T, purpose: Purpose, write: Callable[..., str], read: Callable[..., _T]) -> Callable[[bytes], None]:

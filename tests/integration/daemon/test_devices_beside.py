@@ -15,8 +15,8 @@ pytestmark = pytest.mark.slow
 PAY_CODE = "134567890123456789"
 
 
+@pytest.mark.usefixtures("operator")
 def test_devices_beside_the_daemon_say_that_it_holds_them_and_that_they_are_online(till: BenchTill) -> None:
-    till.add_operator()
     till.start()
     result = till.run_tool("devices", "--json")
     report = json.loads(result.stdout)
@@ -27,8 +27,8 @@ def test_devices_beside_the_daemon_say_that_it_holds_them_and_that_they_are_onli
     assert till.pid in [holder["pid"] for holder in scanner["holders"]]
 
 
+@pytest.mark.usefixtures("operator")
 def test_commissioning_refuses_the_port_of_the_running_daemon_and_sends_nothing(till: BenchTill) -> None:
-    till.add_operator()
     till.start()
     port = str((till.folder / "scanner").resolve())
     for name in (port, str(till.folder / "scanner")):
@@ -42,13 +42,13 @@ def test_commissioning_refuses_the_port_of_the_running_daemon_and_sends_nothing(
     assert till.status().devices[0].is_online
 
 
+@pytest.mark.usefixtures("operator")
 def test_payment_code_shown_to_the_camera_is_refused_on_the_screen_and_kept_nowhere(till: BenchTill) -> None:
     """D14, I7, with the whole daemon: the scan reaches the menu, and no file holds it."""
     with TemporaryDirectory(prefix="pac", dir="/tmp") as folder:
         camera = SimCamera(Path(folder) / "camera")
         camera.plug()
         till.edit(f'path = "{till.folder}/scanner"', f'driver = "camera"\npath = "{camera.path}"')
-        till.add_operator()
         till.start()
         till.sign_in()
         camera.show("code128", PAY_CODE.encode(), Look(module_dots=2))

@@ -18,8 +18,8 @@ from tests.bench.till import PIN, ROOT, BenchTill
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.usefixtures("operator")
 def test_daemon_says_ready_and_stops_clean_on_sigterm(till: BenchTill) -> None:
-    till.add_operator()
     till.start()
     status = till.status()
     assert (status.workflow_state, status.safe_code) == ("LOGIN", "")
@@ -31,8 +31,8 @@ def test_daemon_says_ready_and_stops_clean_on_sigterm(till: BenchTill) -> None:
     assert not (till.folder / "run" / "status.sock").exists()
 
 
+@pytest.mark.usefixtures("operator")
 def test_daemon_tells_systemd_stopping_and_feeds_the_watchdog(till: BenchTill) -> None:
-    till.add_operator()
     address = till.folder / "n2"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(str(address))
@@ -63,8 +63,8 @@ def test_daemon_without_operators_says_how_to_add_one(till: BenchTill) -> None:
     till.see("pos-agent operator add")
 
 
+@pytest.mark.usefixtures("operator")
 def test_daemon_with_a_misspelt_key_starts_safe_with_code_and_sentence(till: BenchTill) -> None:
-    till.add_operator()
     till.edit("merchant_name", "merchant_nane")
     till.start()
     till.see("E-CONFIG")
@@ -77,8 +77,8 @@ def test_daemon_without_a_configuration_exits_78(till: BenchTill) -> None:
     assert till.run_tool("run").returncode == 78
 
 
+@pytest.mark.usefixtures("operator")
 def test_daemon_with_a_broken_journal_sets_it_aside_and_stays_safe(till: BenchTill) -> None:
-    till.add_operator()
     data = till.folder / "data"
     for path in data.glob("journal.db*"):
         path.write_bytes(b"not a database " * 4096)
@@ -103,8 +103,8 @@ def test_daemon_with_a_broken_journal_sets_it_aside_and_stays_safe(till: BenchTi
     assert json.loads(told[0]) == {"file": kept[0].name, "note": "Chen Jie: repair 4711"}
 
 
+@pytest.mark.usefixtures("operator")
 def test_daemon_that_crashes_three_times_starts_safe(till: BenchTill) -> None:
-    till.add_operator()
     boot = {"POS_AGENT_BOOT_ID": "one boot"}
     for _ in range(3):
         till.start(boot)
@@ -138,8 +138,8 @@ def test_operator_add_reads_the_pin_from_standard_input(till: BenchTill) -> None
     assert PIN not in listed
 
 
+@pytest.mark.usefixtures("operator")
 def test_commands_beside_a_running_daemon_answer(till: BenchTill) -> None:
-    till.add_operator()
     till.start()
     assert json.loads(till.run_tool("status", "--json").stdout)["terminal_id"] == "t-bench-01"
     assert till.run_tool("outbox", "list").stdout.strip() == "nothing waits to be sent"

@@ -3,7 +3,8 @@
 import asyncio
 import socket
 import struct
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -62,18 +63,28 @@ async def test_host_that_does_not_answer_ends_at_the_deadline(monkeypatch: pytes
                 filler.close()
 
 
-async def test_name_is_resolved_outside_the_event_loop() -> None:
+@asynccontextmanager
+async def connected(host: str = "127.0.0.1") -> AsyncIterator[tuple[TcpPrinterLink, socket.socket]]:
+    """Open a link; yield it and the printer's end."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(1)
-        link = make(listener.getsockname()[1], "localhost")
+        link = make(listener.getsockname()[1], host)
         await link.open()
         connection, _ = listener.accept()
+        try:
+            with connection:
+                yield link, connection
+        finally:
+            await link.close()
+
+
+async def test_name_is_resolved_outside_the_event_loop() -> None:
+    async with connected("localhost") as (link, connection):
         assert await link.write(b"slip") == 4
         assert connection.recv(9) == b"slip"
         connection.close()
         assert isinstance(await asyncio.wait_for(link.wait_lost(), 5), OfflineError)
-        await link.close()
 
 
 async def test_connection_watches_itself_idle_and_with_data_under_way() -> None:
@@ -94,35 +105,21 @@ async def test_half_open_connection_is_noticed_by_keep_alive(monkeypatch: pytest
     """The printer was switched off and on: it sent nothing, and knows nothing of the connection."""
     monkeypatch.setattr(tcp_printer, "KEEP_IDLE_S", 1)
     monkeypatch.setattr(tcp_printer, "KEEP_INTERVAL_S", 1)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(1)
-        link = make(listener.getsockname()[1])
-        await link.open()
-        connection, _ = listener.accept()
+    async with connected() as (link, connection):
         try:
             # A socket closed in repair mode disappears without FIN or RST. Source: tcp(7), Linux TCP_REPAIR = 19.
             connection.setsockopt(socket.IPPROTO_TCP, 19, 1)
         except PermissionError:
-            connection.close()
-            await link.close()
             pytest.skip("TCP_REPAIR needs CAP_NET_ADMIN")
         connection.close()
         await asyncio.sleep(0)
         assert link.is_open, "nobody has said anything yet"
         assert isinstance(await asyncio.wait_for(link.wait_lost(), 10), OfflineError)
-        await link.close()
 
 
 async def test_closing_lets_the_last_bytes_arrive() -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(1)
-        link = make(listener.getsockname()[1])
-        await link.open()
-        connection, _ = listener.accept()
+    async with connected() as (link, connection):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
         assert await link.write(b"last") == 4
         await link.close()
         assert (connection.recv(9), connection.recv(9)) == (b"last", b"")
-        connection.close()
