@@ -2,7 +2,8 @@
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -27,7 +28,7 @@ def opener(
     def run() -> Databases:
         journal, is_unchecked = _open_journal(folder, at, is_owner=is_owner)
         try:
-            with _errors.translating():
+            with _errors.translating(), _values_refused():
                 if is_owner:
                     _recover(journal, folder, terminal_id=terminal_id, at=at, now=now)
                 reserve = Reserve(folder) if is_owner else None
@@ -37,6 +38,15 @@ def opener(
             raise
 
     return run
+
+
+@contextmanager
+def _values_refused() -> Iterator[None]:
+    """Raise a rotten value of a sound page as damage: unnamed, it would end the thread and hang the start."""
+    try:
+        yield
+    except ValueError as error:
+        raise JournalCorruptError(f"journal holds a value that nobody wrote: {error}") from error
 
 
 def _open_journal(folder: Path, at: datetime, *, is_owner: bool) -> tuple[sqlite3.Connection, bool]:

@@ -1,14 +1,16 @@
 """SQL of operators, their failures and lock-outs in powered-on time (D22, field.md 15), and of the draft."""
 
+import logging
 import sqlite3
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
 
-from pos_agent.errors import JournalError
+from pos_agent.errors import JournalCorruptError, JournalError
 from pos_agent.journal import _codec, _refunds
 from pos_agent.journal.records import Draft, OperatorRecord
 
+_log = logging.getLogger(__name__)
 #: The fifth failure locks (D22).
 _FAILURES_TO_LOCK: Final = 5
 _LOCK_S: Final = 15 * 60.0
@@ -125,11 +127,15 @@ def save_draft(journal: sqlite3.Connection, draft_file: sqlite3.Connection, draf
 
 
 def load_draft(journal: sqlite3.Connection, draft_file: sqlite3.Connection) -> Draft | None:
-    """Return the draft unless a refund was committed since."""
+    """Return the draft unless a refund was committed since, or another build wrote it: it holds no promise."""
     row = draft_file.execute("SELECT generation, content FROM draft").fetchone()
     if row is None or row[0] != _refunds.draft_generation(journal):
         return None
-    return _codec.decode(row[1], Draft)
+    try:
+        return _codec.decode(row[1], Draft)
+    except JournalCorruptError as error:
+        _log.warning("draft dropped error=%s", error)
+        return None
 
 
 def delete_draft(journal: sqlite3.Connection, draft_file: sqlite3.Connection) -> bool:

@@ -23,7 +23,6 @@ from pos_agent.workflow import effects as fx
 from pos_agent.workflow import states, timers
 from pos_agent.workflow.classifier import Classifier
 from pos_agent.workflow.curtain import Curtain
-from pos_agent.workflow.drafts import offered
 from pos_agent.workflow.machine import RefundMachine
 from pos_agent.workflow.model import Context, Input, Rules
 from pos_agent.workflow.performer import Performer, Ports
@@ -347,16 +346,17 @@ class Controller:
         if event.attempt_id != self._performer.attempt_id:
             return
         is_sign_in = self._machine.state is State.LOGIN and event.is_right
-        draft = await self._journal.load_draft() if is_sign_in and self._journal is not None else None
-        found = offered(draft, event.operator_no, self._performer.moment()) if draft is not None else None
+        found, has_stale = await self._performer.offer(event.operator_no) if is_sign_in else (None, False)
         if found is None:
-            await self._fire(Trigger.PIN_CHECKED, pin=event, has_stale_draft=draft is not None)
+            await self._fire(Trigger.PIN_CHECKED, pin=event, has_stale_draft=has_stale)
         else:
             await self._fire(Trigger.PIN_CHECKED, pin=event, draft=found[0], draft_state=found[1])
 
     async def _on_committed(self, event: ev.RefundCommitted) -> None:
-        await self._situation.refresh()
-        await self._fire(Trigger.COMMITTED, request_id=event.refund_request_id)
+        try:
+            await self._situation.refresh()
+        finally:  # SAVING has no other way on
+            await self._fire(Trigger.COMMITTED, request_id=event.refund_request_id)
 
     async def _on_commit_failed(self, event: ev.CommitFailed) -> None:
         await self._fire(Trigger.COMMIT_FAILED, failure=event.code)

@@ -14,14 +14,14 @@ from pos_agent.domain.events import CommitFailed, Event, RefundCommitted
 from pos_agent.domain.identifiers import REQUEST_ID_LENGTH, make_refund_request_id
 from pos_agent.domain.refund import RefundRequest, RefundState
 from pos_agent.domain.slip import SlipKind
-from pos_agent.errors import JournalError, RemoteProtocolError, SignatureError
+from pos_agent.errors import JournalError, PosAgentError, RemoteProtocolError, SignatureError
 from pos_agent.journal.records import PrintJobRecord
 from pos_agent.journal.store import Journal
 from pos_agent.workflow import effects as fx
 from pos_agent.workflow.assemble import Origin, assemble
-from pos_agent.workflow.drafts import Moment, make_draft
+from pos_agent.workflow.drafts import Moment, make_draft, offered
 from pos_agent.workflow.machine import RefundMachine
-from pos_agent.workflow.model import Fresh
+from pos_agent.workflow.model import Fresh, RefundEntry
 from pos_agent.workflow.ports import (
     ApprovalPort,
     IncidentPort,
@@ -34,6 +34,7 @@ from pos_agent.workflow.ports import (
 )
 from pos_agent.workflow.recorder import Recorder
 from pos_agent.workflow.situation import Situation
+from pos_agent.workflow.states import State
 from pos_agent.workflow.training import Training
 
 _logger = logging.getLogger(__name__)
@@ -102,6 +103,19 @@ class Performer:
     def moment(self) -> Moment:
         """Return now, for drafts."""
         return Moment(now=self._clock.now(), boottime_s=self._clock.boottime_s(), boot_id=self._boot_id)
+
+    async def offer(self, operator_no: str) -> tuple[tuple[RefundEntry, State] | None, bool]:
+        """Return what may be offered to who has just signed in, and whether there is a draft that may not.
+
+        A draft that cannot be read keeps nobody from signing in: nothing was promised with it.
+        """
+        try:
+            draft = await self._source.load_draft() if self._source is not None else None
+        except JournalError as error:
+            _logger.error("draft not read code=%s error=%s", error.code, error)
+            draft = None
+        found = None if draft is None else offered(draft, operator_no, self.moment())
+        return found, draft is not None and found is None
 
     async def close(self) -> None:
         """Let what was begun become durable."""
@@ -201,6 +215,8 @@ class Performer:
             await work
         except JournalError as error:
             _logger.error("journal work failed code=%s error=%s", error.code, error)
+        except Exception:  # supervisor: nobody waits for this task, and what is queued behind it must run
+            _logger.exception("journal work failed")
 
     def _practise(self, training: Training, effect: fx.Effect) -> bool:
         """Perform an effect of the training mode; return False for one that is the same in both modes."""
@@ -264,7 +280,10 @@ class Performer:
         return assemble(commit.entry, origin, self._terminal, self._policy_version)
 
     async def _commit_request(self, request: RefundRequest) -> None:
-        """Commit; the answer is an event, so that a slow fsync freezes neither keypad nor display (D1)."""
+        """Commit; the answer is an event, so that a slow fsync freezes neither keypad nor display (D1).
+
+        SAVING waits for that answer without a time-out: there is one, whatever goes wrong.
+        """
         number = request.refund_request_id
         try:
             request = await self._linked(request)
@@ -272,6 +291,9 @@ class Performer:
         except JournalError as error:
             _logger.error("request not kept refund_request_id=%s code=%s error=%s", number, error.code, error)
             await self._put(CommitFailed(number, error.code))
+        except Exception:  # supervisor of the cashier's wait; a commit that raises has kept nothing
+            _logger.exception("request not kept refund_request_id=%s", number)
+            await self._put(CommitFailed(number, PosAgentError.code))
         else:
             _logger.info("request kept refund_request_id=%s amount_minor=%d", number, request.amount_minor)
             self._situation.note_request(request.operator_no)
