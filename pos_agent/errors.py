@@ -7,7 +7,7 @@ PosAgentError(code, retryable)
 ├─ DeviceError(device, code = UnifiedPOS E_*) → NoHardwareError · ClaimedError · OfflineError(ConnectionError)
 │     · DeviceTimeoutError(TimeoutError) · BusyError · FailureError · PrinterError → PaperEndError · CoverOpenError
 ├─ WorkflowError → IllegalTriggerError(state, trigger) · IncidentFileError
-├─ JournalError → JournalCorruptError · JournalFullError · DuplicateRequestError
+├─ JournalError → JournalCorruptError · JournalNewerError · JournalFullError · DuplicateRequestError
 ├─ BrokerError → BrokerUnreachableError(ConnectionError) · BrokerRefusedError(reason_code)
 ├─ ProtocolError → LocalProtocolError (our bug) · RemoteProtocolError (their message)
 ├─ EnrolmentError (no certificate yet, or no new one)
@@ -189,7 +189,7 @@ class BrokerUnreachableError(BrokerError, ConnectionError):
 
 
 class BrokerRefusedError(BrokerError):
-    """The broker answered with a reason code of 0x80 or above (MQTT 5, section 2.4)."""
+    """The broker refuses, or would by what it said in CONNACK: a reason code of 0x80 or above (MQTT 5, section 2.4)."""
 
     def __init__(self, message: str, reason_code: int) -> None:
         super().__init__(f"{message} reason_code=0x{reason_code:02x}")

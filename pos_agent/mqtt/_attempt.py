@@ -18,7 +18,7 @@ from paho.mqtt.properties import Properties as PahoProperties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from pos_agent.errors import BrokerUnreachableError, LocalProtocolError
+from pos_agent.errors import BrokerRefusedError, BrokerUnreachableError, LocalProtocolError
 from pos_agent.mqtt import _properties, _tls
 from pos_agent.mqtt._commands import Command, Outlet, Publish, Reconnect, SendAck, Stop, settle, settle_error
 from pos_agent.mqtt.messages import InboundMessage, PublishResult, Subscription, Will
@@ -27,6 +27,8 @@ from pos_agent.mqtt.settings import MAXIMUM_PACKET_BYTES, MqttSettings
 _log = logging.getLogger(__name__)
 #: Bad user name, not authorized, banned: our identity, not the network. Source: MQTT 5.0 section 3.2.2.2.
 _IDENTITY_REFUSED: Final = frozenset({0x86, 0x87, 0x8A, 0x8C})
+#: Packet too large. Source: MQTT 5.0 section 4.13.
+_TOO_LARGE: Final = 0x95
 #: Fixed header, topic length, packet id and properties of a PUBLISH, generously.
 _PACKET_OVERHEAD_BYTES: Final = 1024
 _GOODBYE_S: Final = 1.0
@@ -223,9 +225,13 @@ class Attempt:
 
     def _publish(self, publish: Publish) -> None:
         size = len(publish.payload) + len(publish.topic) + _PACKET_OVERHEAD_BYTES
-        if size > self._largest_bytes:
-            error = LocalProtocolError(f"packet of about {size} bytes, the broker takes {self._largest_bytes}")
+        if size > MAXIMUM_PACKET_BYTES:
+            error = LocalProtocolError(f"packet of about {size} bytes, limit {MAXIMUM_PACKET_BYTES}")
             self._outlet.post(settle_error, publish.future, error)
+            return
+        if size > self._largest_bytes:
+            refused = BrokerRefusedError(f"packet of about {size} bytes, limit {self._largest_bytes}", _TOO_LARGE)
+            self._outlet.post(settle_error, publish.future, refused)
             return
         try:
             info = self._client.publish(

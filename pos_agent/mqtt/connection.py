@@ -131,8 +131,9 @@ class MqttConnection:
             The broker's reason code, also when it refused: the caller decides.
         Raises:
             BrokerUnreachableError: Not connected, or lost before the PUBACK: it may or may not have arrived.
+            BrokerRefusedError: Larger than this broker takes.
             BrokerError: Too many publishes wait already.
-            LocalProtocolError: Larger than the broker takes, or QoS 2.
+            LocalProtocolError: Larger than `MAXIMUM_PACKET_BYTES`, or QoS 2.
         """
         network = self._network
         if network is None or not self._link.is_connected:

@@ -185,5 +185,6 @@ class SyncService:
 
 
 async def _passing_on(transport: "asyncio.Task[None]") -> None:
-    """Let the end of the transport, which is a defect, end the whole."""
+    """Let the end of the transport, which is a defect, end the whole: nothing would connect again."""
     await asyncio.shield(transport)
+    raise BrokerError("the network thread has ended")

@@ -13,7 +13,7 @@ from typing import Final
 from pos_agent.devices.interfaces import EventSink
 from pos_agent.domain.clock import Clock
 from pos_agent.domain.events import RequestHeld, RequestStored
-from pos_agent.errors import BrokerError, JournalError, LocalProtocolError
+from pos_agent.errors import BrokerError, BrokerRefusedError, JournalError, LocalProtocolError
 from pos_agent.journal.records import OutboxRow, OutboxStatus
 from pos_agent.journal.store import Journal
 from pos_agent.mqtt.messages import PublishResult
@@ -213,7 +213,7 @@ class Uplink:
     async def _fly(self, row: OutboxRow) -> None:
         try:
             result = await self._sender.send_payload(row.leaf, row.payload)
-        except LocalProtocolError as error:
+        except (LocalProtocolError, BrokerRefusedError) as error:
             _log.error("row cannot be sent row_id=%d error=%s", row.row_id, error)
             self._count("unsendable")
         except BrokerError as error:

@@ -55,3 +55,20 @@ def _message(acknowledged: list[str]) -> InboundMessage:
         properties=Properties(),
         ack=lambda: acknowledged.append("ack"),
     )
+
+
+async def test_service_whose_network_thread_ends_by_itself_ends_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon is started again then; a till that never connects again would only look alive."""
+
+    async def end(_: MqttConnection) -> None:
+        return
+
+    monkeypatch.setattr(MqttConnection, "run", end)
+    journal = await Journal.open(tmp_path, terminal_id="t-test-1", boot_id="boot-1", clock=RunningClock())
+    till = TillUnderTest(NOWHERE, journal, PrivateKey.generate(), PrivateKey.generate().public_key())
+    async with asyncio.timeout(5):
+        with pytest.raises(ExceptionGroup):
+            await till.service.run()
+    await journal.close()
