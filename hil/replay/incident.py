@@ -74,7 +74,8 @@ def read(path: Path) -> tuple[Record, list[Act]]:
         begin = next(index for index, record in enumerate(records) if _can_begin(record))
         return header, _acts(records[begin:])
     except (msgspec.DecodeError, ValueError, KeyError, StopIteration) as error:
-        raise NoIncidentError(f"{path}: {error or 'no step in which nothing is under way'}") from error
+        reason = f"no incident file: {error}" if str(error) else "no step in which nothing is under way"
+        raise NoIncidentError(f"{path}: {reason}") from error
 
 
 def _can_begin(record: Record) -> bool:

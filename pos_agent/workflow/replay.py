@@ -41,7 +41,7 @@ def read_incident(data: bytes) -> tuple[Header, list[Step | Note]]:
         for struct in (header, *records):
             refuse_unusable(struct)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, RemoteProtocolError) as error:
-        raise IncidentFileError(str(error)) from error
+        raise IncidentFileError(f"no incident file: {error}") from error
     if header.format != FORMAT:
         raise IncidentFileError(f"format {header.format}, this version reads {FORMAT}")
     return header, records
