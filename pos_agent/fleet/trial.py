@@ -11,6 +11,7 @@ from pos_agent.domain.config import Config
 from pos_agent.domain.desired import ApplyWhen, Reason
 from pos_agent.domain.desired_book import Document
 from pos_agent.domain.desired_rules import Site, Verdict
+from pos_agent.errors import RemoteProtocolError
 from pos_agent.fleet.candidate import Candidate, examine, make_trial
 from pos_agent.fleet.keeper import Keeper
 from pos_agent.fleet.ports import OfficePort, TillPort
@@ -72,7 +73,11 @@ class TrialRunner:
         staged = self._keeper.book.staged
         if staged is None or self._keeper.book.trial is not None:
             return
-        desired = codec.decode_desired(staged.payload)
+        try:
+            desired = codec.decode_desired(staged.payload)
+        except RemoteProtocolError as error:  # staged by a newer build, which somebody took back since
+            await self._reject(staged, Reason.SCHEMA, str(error))
+            return
         if not self._till.may_switch(desired.apply):
             return
         candidate = self._examined_again(staged, desired)
