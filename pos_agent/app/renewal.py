@@ -78,6 +78,7 @@ class CertificateWatch:
     async def look(self) -> None:
         """Renew if it is due; tell the menu when that fails, and when it is well again."""
         if not self.is_due():
+            self._tell("")  # somebody has renewed it by hand since it was told
             return
         outcome = await self._renew()
         if outcome.state == "accepted":

@@ -125,6 +125,14 @@ async def test_failure_is_said_once_with_a_code_that_the_menu_knows(config: Conf
     assert (watched.told, watched.renewed) == ([CertificateChanged(code)], 0)
 
 
+async def test_failure_that_somebody_mended_by_hand_is_taken_back(config: Config) -> None:
+    watched = Watched(config, printing('{"state":"waiting"}'))
+    await watched.watch.look()
+    watched.clock.at = START  # the certificate in the file is young again
+    await watched.watch.look()
+    assert watched.told == [CertificateChanged("E-RENEW4"), CertificateChanged("")]
+
+
 async def test_process_that_hangs_is_ended(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(renewal, "_DEADLINE_S", 0.3)
     watched = Watched(config, "import time; time.sleep(600)")
