@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 
 from pos_agent.errors import ClaimedError, DeviceError, FailureError, NoHardwareError, OfflineError
 
@@ -14,6 +15,8 @@ _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
 
 def open_error(device: str, path: str, error: OSError) -> DeviceError:
     """Return the device error for an `OSError` while opening `path`."""
+    if isinstance(error, socket.gaierror):  # its numbers are getaddrinfo's own, not errno's
+        return NoHardwareError(device, f"cannot find {path}: {error.strerror}")
     reason = os.strerror(error.errno) if error.errno else str(error)
     message = f"cannot open {path}: {reason}"
     if error.errno in _GONE | _UNREACHABLE:

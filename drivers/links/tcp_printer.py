@@ -31,12 +31,13 @@ SEND_BUFFER_BYTES = 4096
 
 
 def parse_tcp_address(text: str) -> tuple[str, int]:
-    """Read ``host``, ``host:port`` or ``[v6]:port``.
+    """Read ``host``, ``host:port``, ``[v6]:port`` or a bare v6 address.
 
     Raises:
         ConfigValueError: Anything else.
     """
-    host, _, port = text.rpartition(":") if ":" in text and not text.endswith("]") else (text, "", str(DEFAULT_PORT))
+    has_port = "]:" in text if text.startswith("[") else text.count(":") == 1
+    host, _, port = text.rpartition(":") if has_port else (text, "", str(DEFAULT_PORT))
     host = host.strip("[]")
     if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise ConfigValueError(

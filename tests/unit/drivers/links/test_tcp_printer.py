@@ -21,6 +21,7 @@ from pos_agent.errors import ConfigValueError, NoHardwareError, OfflineError
         ("printer.shop:9101", ("printer.shop", 9101)),
         ("[fe80::1]:9100", ("fe80::1", 9100)),
         ("[fe80::1]", ("fe80::1", 9100)),
+        ("fe80::1", ("fe80::1", 9100)),
     ],
 )
 def test_address_is_read(text: str, address: tuple[str, int]) -> None:
@@ -42,6 +43,15 @@ async def test_host_that_refuses_is_no_hardware() -> None:
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(NoHardwareError, match="refused"):
             await make(unused.getsockname()[1]).open()
+
+
+async def test_name_that_nobody_knows_is_no_hardware_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> object:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(NoHardwareError, match="Name or service not known"):
+        await make(9100, "printer.shop").open()
 
 
 async def test_host_that_does_not_answer_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
