@@ -1,16 +1,20 @@
 """The fleet's connection: retained documents out, reports in, nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
+from sqlalchemy import Update, create_engine, event
+from sqlalchemy.orm import Session as SqlSession
 
 from backoffice.desired import publisher as publishing
-from backoffice.desired import rollouts
+from backoffice.desired import reports, rollouts, waiting
 from backoffice.desired.bundle import Bundle
 from backoffice.desired.publisher import Publisher
+from backoffice.ingest.context import Context, Incoming
 from backoffice.store.rollout_tables import ConfigDocument, ConfigReport
+from backoffice.store.schema import Base
 from pos_agent.mqtt.messages import Properties, PublishResult
 from pos_agent.protocol.codec import encode
 from pos_agent.protocol.desired import CONFIG_TYPE
@@ -145,3 +149,54 @@ async def test_of_two_workers_one_publishes(world: World, fleet: Fleet) -> None:
     world.later(seconds=publishing._LEASE_S + 1)
     assert await other.round() == 1, "whoever takes over offers again what no till has answered"
     assert [len(transport.published) for transport in transports] == [1, 1]
+
+
+async def test_reports_that_come_one_after_the_other_under_load_share_a_transaction(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "_GATHER_S", 0.5)
+    sizes: list[int] = []
+    receive = reports.receive
+
+    def counted(session: SqlSession, context: Context, batch: Sequence[Incoming]) -> None:
+        sizes.append(len(batch))
+        receive(session, context, batch)
+
+    monkeypatch.setattr(reports, "receive", counted)
+    transport, topic = MemoryTransport(), terminal_topic(TERMINAL, Leaf.CFG_REPORTED)
+    async with _running(world, transport):
+        for _ in range(publishing._BUSY):
+            transport.deliver(topic, b"garbage")
+        await until(lambda: len(transport.acked) == publishing._BUSY)
+        for _ in range(3):
+            transport.deliver(topic, b"garbage")
+            await asyncio.sleep(0.01)
+        await until(lambda: len(transport.acked) == publishing._BUSY + 3)
+    assert sizes == [publishing._BUSY, 3]
+
+
+async def test_worker_that_may_not_publish_remembers_its_new_connection(world: World, fleet: Fleet) -> None:
+    """The broker may have lost everything while the one who published is dead and its lease still runs."""
+    _release(world, fleet)
+    leader_transport, transport = MemoryTransport(), MemoryTransport()
+    leader = Publisher(leader_transport, world.database, context=world.context, holder="leader")
+    other = Publisher(transport, world.database, context=world.context, holder="other")
+    leader_transport.connect()
+    assert await leader.round() == 1
+    transport.connect()
+    assert await other.round() == 0
+    world.later(seconds=publishing._LEASE_S + 1)
+    assert await other.round() == 1
+
+
+@pytest.mark.parametrize("statement", [waiting._SETTLED, waiting._OUTDATED])
+def test_word_of_a_few_tills_is_no_walk_through_all_documents_that_wait(statement: Update) -> None:
+    engine, ran = create_engine("sqlite://"), []
+    Base.metadata.create_all(engine)
+    with engine.connect() as connection:
+        event.listen(connection, "before_cursor_execute", lambda *args: ran.append(args[2:4]))
+        connection.execute(statement, {"tills": [TERMINAL]})
+        sql, values = ran[0]
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).all()
+    engine.dispose()
+    assert "(terminal_id=?)" in plan[0].detail
