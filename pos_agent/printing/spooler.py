@@ -251,18 +251,27 @@ class Spooler:
             return None
 
     async def _await_ready(self, job: PrintJobRecord, printer: JobPrinter) -> bool:
-        """Wait for the printer; return False if the wait was long: another job may be due by now, or this one old."""
+        """Wait for the printer; return False if the wait was long: another job may be due by now, or this one old.
+
+        Whoever asks for something meanwhile is heard: a job that waits for paper must not keep a swapped printer from
+        being accepted.
+        """
         ready = asyncio.create_task(printer.wait_ready(), name="printer-ready")
+        waits = [ready]
         try:
-            done, _ = await asyncio.wait({ready}, timeout=READY_GRACE_S)
+            done, _ = await asyncio.wait(waits, timeout=READY_GRACE_S)
             if done:
                 ready.result()
                 return True
             self._pause(job, printer.status.code or NO_PRINTER)
-            await ready
+            waits.append(asyncio.create_task(self._journal.print_jobs_changed.wait(), name="printer-asked"))
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if ready.done():
+                ready.result()
             return False
         finally:
-            await _cancelled(ready)
+            for wait in waits:
+                await _cancelled(wait)
 
     async def _close(self, job: PrintJobRecord, report: PrintReport) -> None:
         outcome = PrintOutcome.UNKNOWN if report.was_interrupted else report.outcome

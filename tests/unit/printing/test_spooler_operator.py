@@ -207,3 +207,18 @@ async def test_plain_printer_is_asked_for_nothing_it_does_not_have() -> None:
         room.spooler.accept_printer()
         room.add("slip")
         await room.until(lambda: len(room.ended()) == 1)
+
+
+async def test_printer_that_was_put_there_is_accepted_while_a_slip_waits_for_it() -> None:
+    room = EquippedRoom()
+    room.equipped.ready.clear()
+    async with room.running():
+        room.add("slip")
+        await room.until(lambda: room.paused() == [(1, "EPTR_REC_EMPTY")])
+        room.spooler.accept_printer()
+        async with asyncio.timeout(5):
+            await room.equipped.changed.wait()
+        room.equipped.ready.set()
+        await room.until(lambda: len(room.ended()) == 1)
+    assert room.equipped.done == ["accept"]
+    assert room.paused() == [(1, "EPTR_REC_EMPTY")]
