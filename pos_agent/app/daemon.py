@@ -7,7 +7,7 @@ import signal
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pos_agent import __version__
 from pos_agent.app import safe
@@ -164,12 +164,16 @@ class Daemon:
         is_clean = True
         for task in done - {stopping}:
             is_clean = False
-            log.critical("task=%s ended", task.get_name(), exc_info=task.exception())
+            log.critical("task=%s ended", task.get_name(), exc_info=_failure(task))
         stopping.cancel()
         await self._end_workflow(tasks)
         for task in tasks:
             task.cancel()
-        _, late = await asyncio.wait([*tasks, stopping], timeout=STOP_TIMEOUT_S)
+        ended, late = await asyncio.wait([*tasks, stopping], timeout=STOP_TIMEOUT_S)
+        for task in ended - done:
+            if failure := _failure(task):
+                is_clean = False
+                log.error("task=%s failed while it stopped", task.get_name(), exc_info=failure)
         for task in late:
             is_clean = False
             log.error("task=%s did not stop within %s s", task.get_name(), STOP_TIMEOUT_S)
@@ -194,3 +198,8 @@ class Daemon:
             await till.ping()
             self._notifier.send("WATCHDOG=1", f"STATUS={till.state_name}")
             await asyncio.sleep(interval_s)
+
+
+def _failure(task: "asyncio.Task[Any]") -> BaseException | None:
+    """Return what a task has ended with; None = it returned, or was cancelled."""
+    return None if task.cancelled() else task.exception()
