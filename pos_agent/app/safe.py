@@ -4,8 +4,6 @@
 BAD_CONFIG = "E-CONFIG"
 #: The journal is damaged and was set aside, or its requests may be lost.
 BAD_JOURNAL = "E-JOURNAL"
-#: The journal's disk cannot keep what it is given.
-BAD_DISK = "E-DISK"
 #: Three abnormal ends in ten minutes.
 CRASHING = "E-CRASH"
 #: Keys or certificates of the terminal are missing or unreadable.

@@ -5,8 +5,7 @@ by `pos_agent.devices.supervisor` alone, which opens again when the device is ba
 the sink that their factory was given; a driver never calls up.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from enum import StrEnum
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -18,14 +17,6 @@ from pos_agent.errors import DeviceError
 
 #: Puts an event into the inbox; never blocks; a full inbox drops input with a counter, never a fact.
 EventSink = Callable[[Event], None]
-
-
-class HealthLevel(StrEnum):
-    """UnifiedPOS CheckHealth levels."""
-
-    INTERNAL = "internal"
-    EXTERNAL = "external"
-    INTERACTIVE = "interactive"
 
 
 class Device(Protocol):
@@ -186,7 +177,3 @@ class ToneIndicator(Protocol):
 
     async def sound(self) -> bool:
         """Sound once; False = it cannot. Raises `DeviceError` if it cannot now."""
-
-
-DeviceFactory = Callable[[EventSink], Device]
-Sleeper = Callable[[float], Awaitable[None]]

@@ -107,13 +107,6 @@ def window_denial(*, paid_at: datetime | None, now: datetime | None, policy: Pol
     return Verdict(Answer.DENY, "past_window", {"days": str(policy.window_days)})
 
 
-def supervisor_denial(operator_no: str, supervisor_no: str, *, same_person: bool = False) -> Verdict | None:
-    """Return 不能自审 if the supervisor is the operator (I3), else None."""
-    if operator_no == supervisor_no or same_person:
-        return Verdict(Answer.DENY, "self_approval")
-    return None
-
-
 def _flags(question: Question, operator_limit: int, supervisor_limit: int) -> tuple[str, ...]:
     facts = {
         "unverified": question.refundable_minor is None,

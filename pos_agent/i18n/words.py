@@ -305,7 +305,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "copy.queued": ("已排队打印", "Queued for printing"),
     "shift.queued": ("交班小票已排队打印", "Shift report queued"),
     "copy.none": ("没有可重打印的小票", "Nothing to copy"),
-    "internal.error": ("操作未完成,请再试", "Not done, try again"),
     "sale.no_coupon": ("本机不发券,请选退款", "No coupons here"),
     # -- LOOKUP, NO LOOK-UP ----------------------------------------------------------------------------------------
     "no_lookup.both": ("1再试 2记下待核实", "1=retry 2=save as is"),

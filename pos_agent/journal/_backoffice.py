@@ -114,16 +114,3 @@ def _queue_wanted(connection: sqlite3.Connection, wanted: Sequence[str]) -> None
     ids = [(refund_request_id,) for refund_request_id in wanted]
     connection.executemany("UPDATE outbox SET status = 'queued' WHERE refund_request_id = ? AND status = 'acked'", ids)
     connection.executemany("UPDATE refunds SET is_stored = 0 WHERE refund_request_id = ?", ids)
-
-
-def newest_time(connection: sqlite3.Connection) -> datetime | None:
-    """Return the newest time among the last lines of the journal; None if it is empty.
-
-    Only the last ones: reading a million lines would take as long as the rest of the start, and a time that stands
-    behind so many others is a clock that was wrong.
-    """
-    row = connection.execute(
-        "SELECT MAX(t) FROM (SELECT * FROM (SELECT at AS t FROM audit ORDER BY line DESC LIMIT 1000)"
-        " UNION ALL SELECT * FROM (SELECT created_at FROM refunds ORDER BY seq DESC LIMIT 100))"
-    ).fetchone()
-    return None if row[0] is None else _codec.time_value(row[0])

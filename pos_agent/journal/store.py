@@ -11,7 +11,6 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -28,7 +27,6 @@ from pos_agent.journal import (
     _people,
     _refunds,
     _shifts,
-    _statistics,
     _storage,
 )
 from pos_agent.journal._people import PoweredOnTime
@@ -339,7 +337,7 @@ class Journal:
         if await self._writer.run(lambda db: _people.delete_draft(db.journal, db.draft), Mode.DRAFT):
             await self.audit("draft.dropped", "agent", {"cause": cause})
 
-    # -- audit and statistics ---------------------------------------------------------------------------------
+    # -- audit ------------------------------------------------------------------------------------------------
 
     async def audit(self, event: str, actor: str, data: Mapping[str, str]) -> str:
         """Append a line to the hash chain (I6); return the new head."""
@@ -372,15 +370,3 @@ class Journal:
         """
         at = self._clock.now()
         return await self._write_then((self.print_jobs_changed,), _shifts.close, operator_no, make_slip, at)
-
-    async def add_statistics(self, counts: Mapping[str, int]) -> None:
-        """Add to statistics by UnifiedPOS name; written at most every 10 min by the caller."""
-        await self._write(_statistics.add, counts)
-
-    async def statistics(self) -> dict[str, int]:
-        """Return statistics."""
-        return await self._read(_statistics.all_counts)
-
-    async def last_wall_time(self) -> datetime | None:
-        """Return the newest time in the journal, for the start clock (D19)."""
-        return await self._read(_backoffice.newest_time)

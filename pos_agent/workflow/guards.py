@@ -319,11 +319,6 @@ def is_over_menu(context: Context, _i: Input, _r: Rules) -> bool:
     return context.stack == (State.MENU,)
 
 
-def has_newest(_c: Context, i: Input, _r: Rules) -> bool:
-    """The till has a request at all."""
-    return i.facts.newest is not None
-
-
 def has_record(_c: Context, i: Input, _r: Rules) -> bool:
     """A request is shown."""
     return i.facts.record is not None

@@ -16,8 +16,6 @@ _PROVED = frozenset({PrintOutcome.CONFIRMED, PrintOutcome.PROCESSED})
 _SENT = frozenset({PrintOutcome.SENT, PrintOutcome.SENT_CLEAN})
 _PAPER = {"EPTR_REC_EMPTY": "no_paper", "EPTR_COVER_OPEN": "cover_open", PRINTING_PAUSED: "print_paused"}
 _WAITING = frozenset({*_PAPER.values(), "no_printer"})
-#: States in which the outcome of the money is not known to anybody at the till.
-OPEN_STATES = frozenset({RefundState.UNKNOWN, RefundState.ABNORMAL})
 
 
 def truth(record: RefundRecord, facts: Facts) -> MoneyTruth:

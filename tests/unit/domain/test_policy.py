@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pos_agent.domain.config import PolicyConfig
-from pos_agent.domain.policy import Answer, Question, Verdict, judge, supervisor_denial, window_denial
+from pos_agent.domain.policy import Answer, Question, Verdict, judge, window_denial
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 POLICY = PolicyConfig()
@@ -68,9 +68,3 @@ def test_judge_reason_that_demands_a_supervisor_is_overridable() -> None:
 @pytest.mark.parametrize(("recent", "answer"), [(4, Answer.ALLOW), (5, Answer.OVERRIDABLE)])
 def test_judge_sixth_request_in_an_hour_asks_a_supervisor(recent: int, answer: Answer) -> None:
     assert ask(recent_requests=recent).answer is answer
-
-
-def test_supervisor_denial_same_number_or_person_is_refused() -> None:
-    assert supervisor_denial("01", "01") == Verdict(Answer.DENY, "self_approval")
-    assert supervisor_denial("01", "02", same_person=True) == Verdict(Answer.DENY, "self_approval")
-    assert supervisor_denial("01", "02") is None

@@ -140,12 +140,3 @@ async def test_draft_is_void_once_a_refund_was_committed(journal: Journal) -> No
     assert await journal.load_draft() is None
     await journal.save_draft(draft())
     assert await journal.load_draft() == draft()
-
-
-async def test_statistics_add_up_and_last_wall_time_is_newest(journal: Journal) -> None:
-    assert await journal.last_wall_time() is None
-    await journal.add_statistics({"GoodScanCount": 3})
-    await journal.add_statistics({"GoodScanCount": 2, "PaperCutCount": 1})
-    assert await journal.statistics() == {"GoodScanCount": 5, "PaperCutCount": 1}
-    await journal.audit("sign_in", "01", {})
-    assert await journal.last_wall_time() == START

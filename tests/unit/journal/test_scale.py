@@ -60,7 +60,6 @@ async def filled(folder: Path, clock: ManualClock, requests: int, *, is_open: bo
 
 async def one_session(journal: Journal) -> None:
     """What the menu, the uplink and a refund ask of the journal."""
-    await journal.last_wall_time()
     await journal.newest_refunds(50)
     await journal.outbox_counts()
     await journal.note_version("2")
