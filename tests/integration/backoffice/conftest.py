@@ -73,6 +73,13 @@ class Desk:
             assert cli.main([*arguments, "--config", str(self.config), "--json"]) == 0
         return said.getvalue()
 
+    def prepare_refused(self, *arguments: str) -> str:
+        """Run a command in this process that must fail; return why."""
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            assert cli.main([*arguments, "--config", str(self.config), "--json"]) == 1
+        return said.getvalue()
+
     def tool_refused(self, *arguments: str) -> str:
         """Run a command that must fail; return why."""
         done = self._run(*arguments)
@@ -153,8 +160,8 @@ lease_s = 2
 
 
 @pytest.fixture
-def desk(tmp_path: Path, broker: Broker, request: pytest.FixtureRequest) -> Iterator[Desk]:
-    """Yield a running back office; on PostgreSQL where a test asks so by an indirect parameter."""
+def prepared_desk(tmp_path: Path, broker: Broker, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """Yield a back office to start; on PostgreSQL where a test asks so by an indirect parameter."""
     folder = tmp_path / "desk"
     folder.mkdir()
     acquirer, url = _start(
@@ -173,7 +180,6 @@ def desk(tmp_path: Path, broker: Broker, request: pytest.FixtureRequest) -> Iter
         )
         made.prepare("person", "add", "--login", "finance", "--role", "finance", text=PASSWORD + "\n")
         made.prepare("demo-data", "--today", "2026-11-23")
-        made.start()
         yield made
     finally:
         if made.process is not None and made.process.poll() is None:
@@ -181,3 +187,10 @@ def desk(tmp_path: Path, broker: Broker, request: pytest.FixtureRequest) -> Iter
         acquirer.terminate()
         acquirer.wait(10)
         _close(acquirer.stdout)
+
+
+@pytest.fixture
+def desk(prepared_desk: Desk) -> Desk:
+    """Return a running back office."""
+    prepared_desk.start()
+    return prepared_desk

@@ -27,6 +27,7 @@ from tests.bench.till import BenchTill
 from tests.fakes.broker_client import Client, running
 from tests.fakes.broker_office import OFFICE_KID
 from tests.fakes.fleet import report
+from tests.fixtures_broker import Broker
 from tests.integration.backoffice.conftest import ROOT, TERMINAL_ID, Desk
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -104,9 +105,9 @@ def signers(tmp_path: Path) -> Signers:
 
 
 @pytest.fixture
-def office(desk: Desk, signers: Signers) -> Iterator[Desk]:
-    """A back office that pushes configuration, started again with the section that says so."""
-    desk.stop()
+def office(prepared_desk: Desk, signers: Signers) -> Iterator[Desk]:
+    """A back office that pushes configuration."""
+    desk = prepared_desk
     cert_file, key_file = desk.broker.pki.issue("fleet-1")
     keys = "\n".join(f'"{kid}" = "{key}"' for kid, key in signers.pins.items())
     with desk.config.open("a") as stream:
@@ -213,9 +214,9 @@ async def test_configuration_survives_a_broker_that_forgot_everything(office: De
     assert "r1 is here already" in why
 
 
-async def test_worker_of_the_refund_side_can_publish_no_configuration(desk: Desk) -> None:
+async def test_worker_of_the_refund_side_can_publish_no_configuration(broker: Broker) -> None:
     """Its certificate may not (ACL), and its key signs another type (D16): two locks on one door."""
-    bo_2 = Client(desk.broker.settings("bo-2"), "pos/v1/backend/state")
+    bo_2 = Client(broker.settings("bo-2"), "pos/v1/backend/state")
     async with running(bo_2):
         result = await bo_2.connection.publish(terminal_topic(TERMINAL_ID, Leaf.CFG_DESIRED), b"{}", is_retained=True)
     assert result.is_refused
