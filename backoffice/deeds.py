@@ -33,6 +33,10 @@ class Deed(StrEnum):
     REVOKED = "revoked"
     LET_IN = "let_in"
     SHUT_OUT = "shut_out"
+    SIGN_IN_ADDED = "sign_in_added"
+    PASSWORD_SET = "password_set"  # noqa: S105 - says that there is another one
+    ROLE_SET = "role_set"
+    OPERATOR_MOVED = "operator_moved"
     SET_UP = "set_up"
     APPROVED_BY_CODE = "code_approved"
 

@@ -38,6 +38,8 @@ def add_person(
     password: str = "",
     password_hash: str = "",
     person_id: str | None = None,
+    by: str = "",
+    now: Now = system_now,
 ) -> str:
     """Add a sign-in, and its person if there is none yet; returns the person's id.
 
@@ -49,6 +51,8 @@ def add_person(
         password: In clear, or
         password_hash: argon2id, encoded.
         person_id: Whose sign-in it is; none = the login.
+        by: Who adds it, for the record (`deeds.note`).
+        now: Clock.
     Raises:
         FieldError: Bad or taken login, no such role, or password too short.
     """
@@ -62,18 +66,21 @@ def add_person(
     _know(session, person_id, Person(person_id=person_id, name=name))
     session.add(Account(login=login, person_id=person_id, password_hash=secret, role=role))
     session.flush()
+    deeds.note(session, Deed.SIGN_IN_ADDED, by=by, detail=f"{login}, {role}, person {person_id}", now=now)
     return person_id
 
 
-def set_role(session: Session, *, login: str, role: str) -> None:
+def set_role(session: Session, *, login: str, role: str, by: str = "", now: Now = system_now) -> None:
     """Give a sign-in another role; it counts at once, also where it is open.
 
     Raises:
         ValueError: No such sign-in or role.
     """
     _check_role(role)
-    _found(session, Account, login, "sign-in").role = role
-    session.flush()
+    account = _found(session, Account, login, "sign-in")
+    before, account.role = account.role, role
+    if before != role:
+        deeds.note(session, Deed.ROLE_SET, by=by, detail=f"{login}, {before} before, {role} now", now=now)
 
 
 def _check_role(role: str) -> None:
@@ -96,7 +103,15 @@ def _hashed(password: str, password_hash: str) -> str:
     return password_hash
 
 
-def set_password(session: Session, *, login: str, password: str = "", password_hash: str = "") -> None:
+def set_password(
+    session: Session,
+    *,
+    login: str,
+    password: str = "",
+    password_hash: str = "",
+    by: str = "",
+    now: Now = system_now,
+) -> None:
     """Give a sign-in another password, end its lock and everything that is open under it.
 
     Raises:
@@ -106,7 +121,7 @@ def set_password(session: Session, *, login: str, password: str = "", password_h
     account.password_hash = _hashed(password, password_hash)
     account.failures, account.locked_until = 0, None
     session.execute(delete(WebSession).where(WebSession.login == login))
-    session.flush()
+    deeds.note(session, Deed.PASSWORD_SET, by=by, detail=login, now=now)
 
 
 def add_terminal(
@@ -167,8 +182,17 @@ def mark_person(session: Session, person_id: str, *, is_active: bool, by: str = 
     deeds.note(session, Deed.LET_IN if is_active else Deed.SHUT_OUT, by=by, detail=f"person {person_id}", now=now)
 
 
-def map_operator(session: Session, *, merchant_id: str, operator_no: str, person_id: str, name: str = "") -> None:
-    """Say which person an operator number is (I3).
+def map_operator(
+    session: Session,
+    *,
+    merchant_id: str,
+    operator_no: str,
+    person_id: str,
+    name: str = "",
+    by: str = "",
+    now: Now = system_now,
+) -> None:
+    """Say which person an operator number is (I3). A number that changes hands is a deed.
 
     Raises:
         FieldError: No operator number, or an unknown person and no name to make one.
@@ -182,8 +206,10 @@ def map_operator(session: Session, *, merchant_id: str, operator_no: str, person
     operator = session.get(Operator, (merchant_id, operator_no))
     if operator is None:
         session.add(Operator(merchant_id=merchant_id, operator_no=operator_no, person_id=person_id))
-    else:
-        operator.person_id = person_id
+    elif operator.person_id != person_id:
+        before, operator.person_id = operator.person_id, person_id
+        detail = f"{merchant_id} {operator_no}, {before} before, {person_id} now"
+        deeds.note(session, Deed.OPERATOR_MOVED, by=by, detail=detail, now=now)
     session.flush()
 
 

@@ -250,6 +250,8 @@ def accept(
             operator_no=first.operator_no,
             person_id=first.person_id,
             name=first.name,
+            by=by,
+            now=lambda: now,
         )
     row.accepted_at, row.accepted_by, row.chain = now, by, issued.chain
     detail = f"{terminal_id}, device key {device_key_id(key)}, certificate {issued.serial}"

@@ -442,6 +442,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "deed.revoked": ("吊销终端", "Revoked a till"),
     "deed.let_in": ("恢复使用", "Let in again"),
     "deed.shut_out": ("停用人员", "Shut a person out"),
+    "deed.sign_in_added": ("新增登录", "Added a sign-in"),
+    "deed.password_set": ("重设密码", "Set a password"),
+    "deed.role_set": ("更改角色", "Changed a role"),
+    "deed.operator_moved": ("工号换人", "Gave an operator number to another person"),
     "deed.set_up": ("按文件设置", "Set up from a file"),
     "deed.code_approved": ("扫码授权退款", "Approved a refund by code"),
     # Coupons

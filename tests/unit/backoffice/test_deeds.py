@@ -5,15 +5,15 @@ What people do to coupons and requests stands in chains of their own: test_coupo
 
 import getpass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Delete, Update, delete, update
 
-from backoffice import audit, deeds, invitations, renewals
+from backoffice import audit, deeds, enrolment, invitations, renewals
 from backoffice.deeds import Deed
 from backoffice.desired import rollouts
 from backoffice.desired.bundle import BundleError
-from backoffice.enrolment import mark_person
 from backoffice.review import StaleError
 from backoffice.store.rollout_tables import ConfigDocument, Rollout
 from backoffice.store.schema import AuditLine
@@ -21,7 +21,7 @@ from pos_agent.protocol.enrolment import State, key_fingerprint
 from tests.fakes.fleet import Fleet
 from tests.unit.backoffice.enrolment_ground import DAYS, TILL, Ground, ground
 from tests.unit.backoffice.test_web import Browser, browser
-from tests.unit.backoffice.world import TERMINAL, World
+from tests.unit.backoffice.world import MERCHANT, PASSWORD, TERMINAL, World
 
 __all__ = ["browser", "ground"]
 
@@ -112,8 +112,24 @@ def test_till_revoked_and_let_in_again_is_told(ground: Ground) -> None:
 @pytest.mark.parametrize(("is_active", "deed"), [(False, "shut_out"), (True, "let_in")])
 def test_person_shut_out_or_let_in_is_told(world: World, is_active: bool, deed: str) -> None:
     with world.database.writing() as session:
-        mark_person(session, "li", is_active=is_active, by="person:wang", now=world.context.now)
+        enrolment.mark_person(session, "li", is_active=is_active, by="person:wang", now=world.context.now)
     assert _told(world) == [("person:wang", deed, "person li")]
+
+
+def test_sign_in_its_password_its_role_and_a_number_that_changes_hands_are_told_without_secrets(world: World) -> None:
+    who: dict[str, Any] = {"by": "person:wang", "now": world.context.now}
+    with world.database.writing() as session:
+        enrolment.add_person(session, login="chen", name="Chen", role="viewer", password=PASSWORD, **who)
+        enrolment.set_password(session, login="chen", password=PASSWORD[::-1], **who)
+        enrolment.set_role(session, login="chen", role="manager", **who)
+        enrolment.map_operator(session, merchant_id=MERCHANT, operator_no="01", person_id="zhang", **who)
+        enrolment.map_operator(session, merchant_id=MERCHANT, operator_no="01", person_id="chen", **who)
+    assert _told(world) == [
+        ("person:wang", "sign_in_added", "chen, viewer, person chen"),
+        ("person:wang", "password_set", "chen"),
+        ("person:wang", "role_set", "chen, viewer before, manager now"),
+        ("person:wang", "operator_moved", f"{MERCHANT} 01, zhang before, chen now"),
+    ]
 
 
 @pytest.mark.parametrize("is_accepted", [True, False])

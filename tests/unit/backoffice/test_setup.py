@@ -114,7 +114,8 @@ def test_setup_without_a_database_makes_it_and_repeated_changes_nothing(
         assert check_password(session, "li", PASSWORD, system_now) == ""
         deeds = session.query(AuditLine).filter_by(refund_request_id=audit.OFFICE).all()
         assert [(deed.after, deed.detail.split(";")[0]) for deed in deeds] == [
-            ("set_up", "terminals: 2 added, 0 changed, 0 unchanged")
+            ("sign_in_added", "li, finance, person li"),
+            ("set_up", "terminals: 2 added, 0 changed, 0 unchanged"),
         ], "what changed nothing is no deed"
         assert audit.verify(session).differences == {}
 
