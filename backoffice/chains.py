@@ -28,7 +28,9 @@ def verify(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
     lines += [f"  anchors: {each.difference}" for each in anchored.values() if each.difference]
     if lines:
         raise ValueError("\n".join([f"NOT WHOLE: {len(lines)} differences, {found.requests} requests", *lines]))
-    words = [f"whole: {found.requests} requests, {found.lines} lines, head {found.head}"]
+    words = [
+        f"whole: {found.requests} requests, {found.deeds} deeds of the office, {found.lines} lines, head {found.head}"
+    ]
     words += [
         f"anchors: {path}: {each.heads} heads in {each.lines} lines agree, the last of "
         f"{f'{each.last_at:%Y-%m-%d %H:%M} UTC' if each.last_at else 'never'}"

@@ -12,9 +12,23 @@ from pathlib import Path
 
 import msgspec
 
-from backoffice import backup, chains, coupon_tool, demo, enrolment, inviting, listing, sales, shop_setup, slips, upkeep
+from backoffice import (
+    backup,
+    chains,
+    coupon_tool,
+    deeds,
+    demo,
+    enrolment,
+    inviting,
+    listing,
+    sales,
+    shop_setup,
+    slips,
+    upkeep,
+)
 from backoffice.clock import system_now
 from backoffice.config import Config, load_config
+from backoffice.deeds import Deed
 from backoffice.desired import commands as desired
 from backoffice.profiles import add_profiles, load_profiles
 from backoffice.signing import make_key_file, public_key_of
@@ -109,6 +123,8 @@ def _terminal_add(arguments: argparse.Namespace, config: Config) -> int:
             device_kid=arguments.device_kid,
             device_key=arguments.device_key,
         )
+        detail = f"{arguments.id} of {arguments.merchant}, key {arguments.device_kid}"
+        deeds.note(session, Deed.KEY_GIVEN, by="", detail=detail, now=system_now)
     return _say(arguments, f"terminal {arguments.id}", {"terminal_id": arguments.id})
 
 

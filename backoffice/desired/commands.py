@@ -1,7 +1,6 @@
 """Commands on pushed configurations: plan, push, release, pause, resume, undo, status."""
 
 import argparse
-import getpass
 from collections.abc import Callable
 
 import msgspec
@@ -71,7 +70,7 @@ def _push(arguments: argparse.Namespace, config: Config) -> tuple[str, object]:
             bundle,
             pins(config),
             now=system_now,
-            by=arguments.by or getpass.getuser(),
+            by=f"cli:{arguments.by}" if arguments.by else "",
             is_again=arguments.again,
         )
     words = f"{bundle.rollout}: {count} tills, nothing is out yet; next: pos-backoffice config release {bundle.rollout}"

@@ -1,25 +1,22 @@
-"""Configuration, sales files, outbox, command line, signing key, migrations."""
+"""Configuration, sales files, outbox, command line, signing key."""
 
+import getpass
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
 
-from backoffice import cli, demo, outbox, sales
+from backoffice import cli, deeds, demo, outbox, sales
 from backoffice.config import load_config
 from backoffice.execution.simulated import SimulatedAdapter
 from backoffice.serve import make_adapters
 from backoffice.signing import load_signer, make_key_file
-from backoffice.store.database import upgrade
-from backoffice.store.schema import Base
+from backoffice.store.database import open_database
 from pos_agent.domain.refund import Channel
 from pos_agent.errors import ConfigFileError, ConfigValueError
 from pos_agent.protocol.codec import decode_down
-from pos_agent.protocol.ed25519 import PublicKey
+from pos_agent.protocol.ed25519 import PrivateKey, PublicKey
 from pos_agent.protocol.envelope import DOWN_TYPE, unseal
 from pos_agent.protocol.messages import BackOfficePresenceMessage
 from tests.unit.backoffice.world import START, World
@@ -166,14 +163,23 @@ def test_signing_key_missing_says_how_to_make_one(tmp_path: Path) -> None:
         load_signer(tmp_path / "none", "bo")
 
 
-def test_migrations_make_exactly_the_tables_of_the_schema(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'migrated.db'}"
-    upgrade(url)
-    upgrade(url)
-    engine = create_engine(url)
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
-    engine.dispose()
+def test_terminal_add_writes_down_who_gave_a_till_a_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """I6: whose key it is decides whose requests are believed."""
+    config = str(_config(tmp_path, ""))
+    key = PrivateKey.generate().public_key().base64
+    till = ("--id", "t-one", "--merchant", "M1", "--device-kid", "d1", "--device-key", key)
+    assert cli.main(["init", "--config", config]) == 0
+    assert cli.main(["terminal", "add", "--config", config, *till]) == 0
+    capsys.readouterr()
+    assert cli.main(["audit", "verify", "--config", config]) == 0
+    assert "1 deeds of the office" in capsys.readouterr().out
+    with open_database(load_config(Path(config)).database.url) as database, database.reading() as session:
+        (told,) = deeds.newest(session, limit=2)
+    assert (told.actor, told.after, told.detail) == (
+        f"cli:{getpass.getuser()}",
+        deeds.Deed.KEY_GIVEN,
+        "t-one of M1, key d1",
+    )
 
 
 def test_command_line_teaches_and_tells_faults_from_wrong_usage(
