@@ -1,6 +1,7 @@
 """MQTT 5 properties, between paho's objects and ours."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties as PahoProperties
@@ -50,8 +51,9 @@ def will(wanted: Will) -> PahoProperties:
     return properties
 
 
+@lru_cache(maxsize=16)  # paho builds all of MQTT's tables for each object, and most of ours differ in nothing
 def publish(wanted: Properties) -> PahoProperties | None:
-    """Return the properties of a PUBLISH, None if there are none."""
+    """Return the properties of a PUBLISH, None if there are none; paho only reads them."""
     if wanted == _NONE:
         return None
     properties = _empty(PacketTypes.PUBLISH)
