@@ -195,8 +195,9 @@ class EscposPrinter:
             except OfflineError as error:
                 _LOG.debug("printer lost while waiting cause=%s", error)
             # An unlit paper sensor does not report itself on every model: look again now and then while waiting.
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._watch.changed.wait(), READY_POLL_S)
+            with suppress(TimeoutError):  # not wait_for(): Python 3.11's loses a cancellation that meets the event
+                async with asyncio.timeout(READY_POLL_S):
+                    await self._watch.changed.wait()
 
     async def print_job(self, data: bytes, *, on_paused: Callable[[str], None]) -> PrintReport:
         """Send one job; see `pos_agent.devices.interfaces.POSPrinter.print_job`.
