@@ -301,7 +301,8 @@ class Spooler:
         self._pause(job, code)
         left_s = max(self._expiry_s - self._age_s(job), 0.0) + 1.0
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._journal.print_jobs_changed.wait(), left_s)
+            async with asyncio.timeout(left_s):  # not wait_for(): see EscposPrinter.wait_ready
+                await self._journal.print_jobs_changed.wait()
 
     def _pauser(self, job: PrintJobRecord) -> Callable[[str], None]:
         def on_paused(code: str) -> None:
