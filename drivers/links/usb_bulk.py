@@ -181,7 +181,8 @@ class _Worker:
         if self._thread is None:
             return
         with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(self._stopped), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await asyncio.shield(self._stopped)
         if not self._stopped.done():
             _LOG.warning("usb worker stuck, left behind device=%s", _DEVICE)
             return

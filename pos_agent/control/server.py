@@ -48,7 +48,8 @@ class ControlServer:
         if self._server is not None:
             self._server.close()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._server.wait_closed(), _CLIENT_TIMEOUT_S)
+                async with asyncio.timeout(_CLIENT_TIMEOUT_S):
+                    await self._server.wait_closed()
             self._server = None
         self._path.unlink(missing_ok=True)
 
