@@ -7,10 +7,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from pos_agent import __version__
 
 DEFAULT_CONFIG = Path("/etc/pos-agent/terminal.toml")
+#: Where commands are added, and what gives each the arguments that many share.
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+_Parents: TypeAlias = Sequence[argparse.ArgumentParser]
 EXIT_OK, EXIT_FAULT, EXIT_USAGE = 0, 1, 2
 
 _EPILOG = """\
@@ -44,17 +48,24 @@ def build_parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", parents=[common], help="run the daemon until SIGTERM")
     run.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
-    commands.add_parser("check-config", parents=[common, machine], help="say whether the configuration is valid")
-    commands.add_parser("show-config", parents=[common, machine], help="print every value and where it came from")
-    commands.add_parser("status", parents=[common, machine], help="ask the running daemon how it is")
+    parents = [common, machine]
+    commands.add_parser("check-config", parents=parents, help="say whether the configuration is valid")
+    commands.add_parser("show-config", parents=parents, help="print every value and where it came from")
+    commands.add_parser("status", parents=parents, help="ask the running daemon how it is")
     commands.add_parser("version", parents=[machine], help="print the version")
-    _add_devices(commands, common, machine)
-    _add_enrol(commands, common, machine)
+    _add_devices(commands, parents)
+    _add_enrol(commands, parents)
     _add_replay(commands, machine)
-    _add_operator(commands, common, machine)
-    _add_outbox(commands, common, machine)
-    _add_audit(commands, common, machine)
+    _add_operator(commands, parents)
+    _add_outbox(commands, parents)
+    _add_audit(commands, parents)
     return parser
+
+
+def _group(commands: _Commands, name: str, purpose: str) -> _Commands:
+    """Add a command that is nothing without an action."""
+    command = commands.add_parser(name, help=purpose)
+    return command.add_subparsers(dest="action", required=True, metavar="ACTION")
 
 
 _DEVICES = """\
@@ -83,15 +94,11 @@ folder and used from the next start on; until then an unknown model is asked not
 """
 
 
-def _add_devices(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    common: argparse.ArgumentParser,
-    machine: argparse.ArgumentParser,
-) -> None:
+def _add_devices(commands: _Commands, parents: _Parents) -> None:
     raw = argparse.RawDescriptionHelpFormatter
     look = argparse.ArgumentParser(add_help=False)
     look.add_argument("--root", type=Path, default=Path("/"), help=argparse.SUPPRESS)
-    parents = [common, machine, look]
+    parents = [*parents, look]
     devices = commands.add_parser(
         "devices",
         parents=parents,
@@ -134,9 +141,7 @@ def _add_devices(
     _add_commission_printer(targets, parents)
 
 
-def _add_commission_printer(
-    targets: "argparse._SubParsersAction[argparse.ArgumentParser]", parents: list[argparse.ArgumentParser]
-) -> None:
+def _add_commission_printer(targets: _Commands, parents: _Parents) -> None:
     printer = targets.add_parser(
         "printer",
         parents=parents,
@@ -174,13 +179,8 @@ exit codes: 0 renewed, 1 refused or fault, 2 configuration, 3 waits for that cli
 """
 
 
-def _add_enrol(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    common: argparse.ArgumentParser,
-    machine: argparse.ArgumentParser,
-) -> None:
+def _add_enrol(commands: _Commands, parents: _Parents) -> None:
     raw = argparse.RawDescriptionHelpFormatter
-    parents = [common, machine]
     enrol = commands.add_parser(
         "enrol", parents=parents, help="make this machine a till of a shop", description=_ENROL, formatter_class=raw
     )
@@ -203,9 +203,7 @@ def _add_enrol(
     )
 
 
-def _add_replay(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", machine: argparse.ArgumentParser
-) -> None:
+def _add_replay(commands: _Commands, machine: argparse.ArgumentParser) -> None:
     replay = commands.add_parser(
         "replay",
         parents=[machine],
@@ -218,16 +216,11 @@ def _add_replay(
     replay.add_argument("--quiet", action="store_true", help="print differences only")
 
 
-def _add_operator(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    common: argparse.ArgumentParser,
-    machine: argparse.ArgumentParser,
-) -> None:
-    operator = commands.add_parser("operator", help="manage the operators of this till")
-    actions = operator.add_subparsers(dest="action", required=True, metavar="ACTION")
+def _add_operator(commands: _Commands, parents: _Parents) -> None:
+    actions = _group(commands, "operator", "manage the operators of this till")
     add = actions.add_parser(
         "add",
-        parents=[common, machine],
+        parents=parents,
         help="add or replace an operator",
         description="Add or replace an operator. The PIN is asked for, or read as one line from standard input; it is "
         "never an argument. 4 to 8 digits; PINs that everybody knows are refused.",
@@ -236,10 +229,10 @@ def _add_operator(
     add.add_argument("--name", required=True, help="name, for records")
     add.add_argument("--role", required=True, choices=["cashier", "supervisor"])
     add.add_argument("--person", help="person id in the back office; the default is terminal id and operator number")
-    actions.add_parser("list", parents=[common, machine], help="list operators (no PINs)")
+    actions.add_parser("list", parents=parents, help="list operators (no PINs)")
     badge = actions.add_parser(
         "badge",
-        parents=[common, machine],
+        parents=parents,
         help="print the text of an operator's badge",
         description="Print the text of a badge: print it as Code 128 on a card. Scanned at sign-in it types the "
         "operator number; the PIN is still asked, for a badge can be copied.",
@@ -247,20 +240,15 @@ def _add_operator(
     badge.add_argument("--no", required=True, help="operator number, such as 01")
 
 
-def _add_outbox(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    common: argparse.ArgumentParser,
-    machine: argparse.ArgumentParser,
-) -> None:
-    outbox = commands.add_parser("outbox", help="what has not reached the back office, and whether money has moved")
-    actions = outbox.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", parents=[common, machine], help="one line a request")
+def _add_outbox(commands: _Commands, parents: _Parents) -> None:
+    actions = _group(commands, "outbox", "what has not reached the back office, and whether money has moved")
+    listing = actions.add_parser("list", parents=parents, help="one line a request")
     listing.add_argument("--all", action="store_true", help="with requests that the back office has acknowledged")
-    show = actions.add_parser("show", parents=[common, machine], help="one request in full")
+    show = actions.add_parser("show", parents=parents, help="one request in full")
     show.add_argument("request", help="refund request number, or its last 6 digits")
     export = actions.add_parser(
         "export",
-        parents=[common, machine],
+        parents=parents,
         help="write what was not acknowledged to a signed file for 'pos-backoffice rescue'",
         description="For a till that cannot send any more: reads journals of older and newer builds, damaged ones that "
         "were set aside, and another card's (--journal), as far as each can be read. Nothing is marked as sent; taken "
@@ -274,7 +262,7 @@ def _add_outbox(
     export.add_argument("--device-key", type=Path, metavar="FILE", help="sign with this key, such as the dead card's")
     release = actions.add_parser(
         "release",
-        parents=[common, machine],
+        parents=parents,
         help="let a new journal begin beside a damaged one that was set aside (E-JOURNAL)",
         description="Show the damaged journals that were set aside and, once confirmed, let the till begin a new one. "
         "The files are kept. Who and why are written to the new audit chain. Exit code 1: nothing was released.",
@@ -284,16 +272,11 @@ def _add_outbox(
     release.add_argument("--yes", action="store_true", help="do not ask")
 
 
-def _add_audit(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    common: argparse.ArgumentParser,
-    machine: argparse.ArgumentParser,
-) -> None:
-    audit = commands.add_parser("audit", help="the hash chain over everything that this till has done")
-    actions = audit.add_subparsers(dest="action", required=True, metavar="ACTION")
+def _add_audit(commands: _Commands, parents: _Parents) -> None:
+    actions = _group(commands, "audit", "the hash chain over everything that this till has done")
     verify = actions.add_parser(
         "verify",
-        parents=[common, machine],
+        parents=parents,
         help="check the whole chain; exit code 1 names the first line that differs",
         description="Check the whole chain, and every request against its line. The head is what the shift slip prints "
         "and what the back office compares. The chain cannot show lines that were never written or never sent.",

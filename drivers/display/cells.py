@@ -1,8 +1,10 @@
-"""Which cells of a line have changed. Pure; a wide character takes two cells and is never cut in half."""
+"""The cells of a screen, and which have changed. Pure; a wide character takes two cells and is never cut in half."""
+
+from collections.abc import Sequence
 
 import msgspec
 
-from pos_agent.domain.screen import cell_width
+from pos_agent.domain.screen import cell_width, pad
 
 #: A gap of unchanged cells up to this long is cheaper to send again than to jump over.
 _JOIN_CELLS = 4
@@ -14,6 +16,13 @@ class Run(msgspec.Struct, frozen=True):
     row: int
     column: int
     text: str
+
+
+def fitted(lines: Sequence[str], size: tuple[int, int]) -> tuple[str, ...]:
+    """Return the lines of a screen as a display of (columns, rows) shows them: cut or filled with blanks."""
+    columns, rows = size
+    shown = [pad(line, columns) for line in lines[:rows]]
+    return (*shown, *[" " * columns] * (rows - len(shown)))
 
 
 def changed_runs(before: tuple[str, ...] | None, after: tuple[str, ...]) -> list[Run]:

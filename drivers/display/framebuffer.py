@@ -12,7 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 
-from drivers.display.cells import changed_runs
+from drivers.display.cells import changed_runs, fitted
 from drivers.display.framebuffer_port import FramebufferPort
 from drivers.display.geometry import Framebuffer, lay_out
 from drivers.display.node_watch import NodeWatch
@@ -21,7 +21,7 @@ from drivers.links import node
 from drivers.links.faults import lost_error
 from drivers.links.opener import Opener
 from pos_agent.domain.events import DeviceName
-from pos_agent.domain.screen import Screen, pad
+from pos_agent.domain.screen import Screen
 from pos_agent.errors import DeviceError, FailureError, OfflineError
 
 _log = logging.getLogger(__name__)
@@ -108,9 +108,7 @@ class FramebufferDisplay:
 
     def show(self, screen: Screen) -> None:
         """Show a screen at once."""
-        columns, rows = self._size
-        lines = [pad(line, columns) for line in screen.lines[:rows]]
-        self._wanted = (*lines, *[" " * columns] * (rows - len(lines)))
+        self._wanted = fitted(screen.lines, self._size)
         self._flush()
 
     def beep(self) -> None:

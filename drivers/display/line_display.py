@@ -8,13 +8,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from drivers.display.cells import changed_runs
+from drivers.display.cells import changed_runs, fitted
 from drivers.display.dialect import Dialect
 from drivers.links.fd_link import FdLink
 from drivers.links.node import Port
 from drivers.links.opener import Opener
 from pos_agent.domain.events import DeviceName
-from pos_agent.domain.screen import Screen, pad
+from pos_agent.domain.screen import Screen
 from pos_agent.errors import DeviceError
 
 #: Start bit, 8 data bits, stop bit.
@@ -96,13 +96,10 @@ class CellDisplay:
 
     def show(self, screen: Screen) -> None:
         """Show a screen: at once if nothing is under way, else the newest one afterwards."""
-        columns, rows = self._size
         shown = screen.lines if self._compose is None else self._compose(screen)
-        lines = [pad(line, columns) for line in shown[:rows]]
-        lines += [" " * columns] * (rows - len(lines))
         if self._is_waiting:
             self._counters["ScreenMergedCount"] += 1
-        self._wanted = tuple(lines)
+        self._wanted = fitted(shown, self._size)
         self._is_waiting = True
         self._flush()
 
