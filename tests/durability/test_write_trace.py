@@ -33,7 +33,8 @@ def trace(folder: Path, *planted: str, refunds: int = REFUNDS) -> list[Step]:
     """Run the writer under strace; return its steps on the journal's files, its promises among them."""
     journal, output = folder / "journal", folder / "strace.txt"
     journal.mkdir(mode=0o700)
-    command = [sys.executable, "-m", "tests.durability.writer", str(journal), str(journal / MARKS), str(refunds)]
+    # -B: Python moves the bytecode that it writes into place, and a rename is no part of this model.
+    command = [sys.executable, "-B", "-m", "tests.durability.writer", str(journal), str(journal / MARKS), str(refunds)]
     subprocess.run([*strace_command(output), *command, *planted], check=True, timeout=50, cwd=Path(__file__).parents[2])
     steps = parse(output.read_text("ascii").splitlines(), journal)
     assert sum(step.what == "flush" for step in steps) > 0
