@@ -33,6 +33,7 @@ from backoffice.desired import commands as desired
 from backoffice.profiles import add_profiles, load_profiles
 from backoffice.signing import make_key_file, public_key_of
 from backoffice.store.database import open_database, upgrade
+from backoffice.store.schema import Terminal
 from pos_agent.errors import ConfigFileError
 
 
@@ -115,6 +116,7 @@ def _person_mark(arguments: argparse.Namespace, config: Config) -> int:
 
 def _terminal_add(arguments: argparse.Namespace, config: Config) -> int:
     with open_database(config.database.url) as database, database.writing() as session:
+        is_new = session.get(Terminal, arguments.id) is None
         enrolment.add_terminal(
             session,
             terminal_id=arguments.id,
@@ -123,8 +125,10 @@ def _terminal_add(arguments: argparse.Namespace, config: Config) -> int:
             device_kid=arguments.device_kid,
             device_key=arguments.device_key,
         )
-        detail = f"{arguments.id} of {arguments.merchant}, key {arguments.device_kid}"
-        deeds.note(session, Deed.KEY_GIVEN, by="", detail=detail, now=system_now)
+        if is_new:
+            deeds.note(
+                session, Deed.TILL_ADDED, by="", detail=f"{arguments.id} of {arguments.merchant}", now=system_now
+            )
     return _say(arguments, f"terminal {arguments.id}", {"terminal_id": arguments.id})
 
 

@@ -37,6 +37,7 @@ class Deed(StrEnum):
     PASSWORD_SET = "password_set"  # noqa: S105 - says that there is another one
     ROLE_SET = "role_set"
     OPERATOR_MOVED = "operator_moved"
+    TILL_ADDED = "till_added"
     KEY_GIVEN = "key_given"
     SET_UP = "set_up"
     APPROVED_BY_CODE = "code_approved"

@@ -125,9 +125,17 @@ def set_password(
 
 
 def add_terminal(
-    session: Session, *, terminal_id: str, merchant_id: str, merchant_name: str, device_kid: str, device_key: str
+    session: Session,
+    *,
+    terminal_id: str,
+    merchant_id: str,
+    merchant_name: str,
+    device_kid: str,
+    device_key: str,
+    by: str = "",
+    now: Now = system_now,
 ) -> None:
-    """Enrol a till; for one that is known, add or replace a device key.
+    """Enrol a till; for one that is known, add or replace a device key, which is a deed.
 
     Raises:
         FieldError: Bad terminal id or key, or the till belongs to another merchant.
@@ -138,12 +146,15 @@ def add_terminal(
     _know(session, merchant_id, Merchant(merchant_id=merchant_id, name=merchant_name))
     terminal = session.get(Terminal, terminal_id)
     if terminal is None:
-        terminal = Terminal(terminal_id=terminal_id, merchant_id=merchant_id, device_keys={})
-        session.add(terminal)
+        session.add(Terminal(terminal_id=terminal_id, merchant_id=merchant_id, device_keys={device_kid: device_key}))
+        session.flush()
+        return
     if terminal.merchant_id != merchant_id:
         raise FieldError("merchant", f"{terminal_id} belongs to {terminal.merchant_id}")
-    terminal.device_keys = {**terminal.device_keys, device_kid: device_key}
-    session.flush()
+    if terminal.device_keys.get(device_kid) != device_key:
+        terminal.device_keys = {**terminal.device_keys, device_kid: device_key}
+        session.flush()
+        deeds.note(session, Deed.KEY_GIVEN, by=by, detail=f"{terminal_id} of {merchant_id}, key {device_kid}", now=now)
 
 
 def _check_key(device_key: str) -> None:

@@ -237,6 +237,8 @@ def accept(
         merchant_name=row.merchant_name,
         device_kid=device_key_id(key),
         device_key=row.device_key,
+        by=by,
+        now=lambda: now,
     )
     issued = certificates.issue(
         session, authority, terminal_id=terminal_id, csr=row.csr, now=now, lifetime_days=days, by=by

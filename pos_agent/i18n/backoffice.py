@@ -446,7 +446,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "deed.password_set": ("重设密码", "Set a password"),
     "deed.role_set": ("更改角色", "Changed a role"),
     "deed.operator_moved": ("工号换人", "Gave an operator number to another person"),
-    "deed.key_given": ("登记终端密钥", "Gave a till a device key"),
+    "deed.till_added": ("新增终端", "Added a till"),
+    "deed.key_given": ("更换终端密钥", "Gave a till another key"),
     "deed.set_up": ("按文件设置", "Set up from a file"),
     "deed.code_approved": ("扫码授权退款", "Approved a refund by code"),
     # Coupons

@@ -104,6 +104,7 @@ def test_till_revoked_and_let_in_again_is_told(ground: Ground) -> None:
         ("person:wang", "revoked"),
         ("cli:li", "invited"),
         ("person:li", "let_in"),
+        ("person:li", "key_given"),
         ("person:li", "accepted"),
     ]
     assert _told(ground.world)[3][2].endswith("after revocation")

@@ -163,23 +163,23 @@ def test_signing_key_missing_says_how_to_make_one(tmp_path: Path) -> None:
         load_signer(tmp_path / "none", "bo")
 
 
-def test_terminal_add_writes_down_who_gave_a_till_a_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_terminal_add_writes_down_who_added_a_till_and_who_gave_it_another_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """I6: whose key it is decides whose requests are believed."""
     config = str(_config(tmp_path, ""))
-    key = PrivateKey.generate().public_key().base64
-    till = ("--id", "t-one", "--merchant", "M1", "--device-kid", "d1", "--device-key", key)
+    till = ("--config", config, "--id", "t-one", "--merchant", "M1", "--device-kid")
+    first, second = (PrivateKey.generate().public_key().base64 for _ in range(2))
     assert cli.main(["init", "--config", config]) == 0
-    assert cli.main(["terminal", "add", "--config", config, *till]) == 0
+    for kid, key in (("d1", first), ("d1", first), ("d2", second)):
+        assert cli.main(["terminal", "add", *till, kid, "--device-key", key]) == 0
     capsys.readouterr()
     assert cli.main(["audit", "verify", "--config", config]) == 0
-    assert "1 deeds of the office" in capsys.readouterr().out
+    assert "2 deeds of the office" in capsys.readouterr().out
     with open_database(load_config(Path(config)).database.url) as database, database.reading() as session:
-        (told,) = deeds.newest(session, limit=2)
-    assert (told.actor, told.after, told.detail) == (
-        f"cli:{getpass.getuser()}",
-        deeds.Deed.KEY_GIVEN,
-        "t-one of M1, key d1",
-    )
+        told = [(one.actor, one.after, one.detail) for one in deeds.newest(session, limit=9)]
+    me = f"cli:{getpass.getuser()}"
+    assert told == [(me, "key_given", "t-one of M1, key d2"), (me, "till_added", "t-one of M1")]
 
 
 def test_command_line_teaches_and_tells_faults_from_wrong_usage(
