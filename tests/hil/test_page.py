@@ -1,46 +1,21 @@
 """The page in headless Chromium: one full refund by clicking, and what a keyboard and a phone need."""
 
-import asyncio
 import re
-import threading
 from collections.abc import AsyncIterator
 from io import BytesIO
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from hil.bench.client import BenchClient
 from hil.simulators.camera import draw
+from tests.fixtures_browser import browser
 from tests.hil.cashier import Cashier
 from tests.hil.conftest import RunningBench
 
 pytestmark = [pytest.mark.bench, pytest.mark.broker, pytest.mark.browser]
-
-CHROMIUM = "/usr/bin/chromium"
-#: No sandbox as root, no graphics card, and nothing that calls home.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
-
-@pytest_asyncio.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """Chromium."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
-    # Python 3.11 waits for a child in a thread, which ends a moment after the child was told to.
-    async with asyncio.timeout(10):
-        for thread in threading.enumerate():
-            while thread.name.startswith("asyncio-waitpid") and thread.is_alive():  # noqa: ASYNC110 - no event
-                await asyncio.sleep(0.01)
+__all__ = ["browser"]
 
 
 @pytest_asyncio.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,18 +9,18 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 import uvicorn
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from backoffice.store.schema import Refund
 from backoffice.web.app import make_app
 from backoffice.web.gate import Desk
 from pos_agent.domain.identifiers import make_refund_request_id
+from tests.fixtures_browser import browser
 from tests.unit.backoffice.world import PASSWORD, World, make_world
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+__all__ = ["browser"]
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 QUEUED = 500
 PAGES = ("/requests", "/requests?view=all&page=3", "/cases", "/sales", "/terminals", "/coupons", "/approve")
 
@@ -51,19 +50,6 @@ async def url(world: World) -> AsyncIterator[str]:
     server.should_exit = True
     await serving
     listener.close()
-
-
-@pytest_asyncio.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
-    # Python 3.11 waits for a child in a thread, which ends a moment after the child was told to.
-    async with asyncio.timeout(10):
-        for thread in threading.enumerate():
-            while thread.name.startswith("asyncio-waitpid") and thread.is_alive():  # noqa: ASYNC110 - no event
-                await asyncio.sleep(0.01)
 
 
 async def _signed_in(browser: Browser, url: str, *, width: int, locale: str) -> tuple[Page, list[str]]:
