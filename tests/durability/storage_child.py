@@ -24,7 +24,8 @@ def mount(folder: Path, options: str) -> None:
 
 
 def remount(folder: Path, how: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
+    # bind: of the mount alone. Of the file system, an ordinary user may not: its options name an owner outside.
+    subprocess.run(["mount", "-o", f"remount,bind,{how}", str(folder)], check=True)
 
 
 def fill_up(folder: Path) -> Path:

@@ -89,6 +89,11 @@ class Shop:
     async def _is_told(self, request_id: str, state: RefundState) -> bool:
         return (await self.record(request_id)).state is state
 
+    async def has_heard(self, request_id: str, epoch: int, money_moved: MoneyMoved) -> bool:
+        """Whether the till knows this of the money, said after a restore ("unknown" is said while it lasts)."""
+        told = (await self.record(request_id)).update
+        return told is not None and (told.epoch, told.money_moved) == (epoch, money_moved)
+
     async def record(self, request_id: str) -> RefundRecord:
         found = await self.till.journal.refund(request_id)
         assert found is not None
@@ -144,9 +149,7 @@ async def test_restore_of_an_older_copy_converges_and_pays_nothing_twice(desk: D
         assert states[rejected_after] == "held"
         assert await _moved(desk) == {paid_before: 1, paid_after: 1, lost_paid: 1}
         assert (await till.journal.sync_head())[2] == restored["epoch"]
-        told = (await shop.record(lost_open)).update
-        assert told is not None
-        assert (told.epoch, told.money_moved) == (restored["epoch"], MoneyMoved.NO)
+        await _until(lambda: shop.has_heard(lost_open, restored["epoch"], MoneyMoved.NO))
 
         await shop.decided(lost_open, "approve", RefundState.SUCCEEDED)
         assert await _moved(desk) == {paid_before: 1, paid_after: 1, lost_paid: 1, lost_open: 1}
