@@ -29,5 +29,5 @@ async def browser() -> AsyncIterator[Browser]:
     # Python 3.11 waits for a child in a thread, which ends a moment after the child was told to.
     async with asyncio.timeout(10):
         for thread in threading.enumerate():
-            while thread.name.startswith("asyncio-waitpid") and thread.is_alive():  # noqa: ASYNC110 - no event
+            while "waitpid-" in thread.name and thread.is_alive():  # noqa: ASYNC110 - no event
                 await asyncio.sleep(0.01)

@@ -115,8 +115,8 @@ class SimKeypad:
     async def burst(self, text: str, *, gap_ms: float = 1) -> None:
         """Type `text` and ENTER as a scanner in keyboard mode does: top-row digits, a few ms apart.
 
-        The events carry the times at which the scanner sent them: however late this process is, a kernel stamps in the
-        interrupt.
+        The events carry the times at which the scanner sent them and wait to be read, as the kernel keeps them for a
+        reader that is late. A pause of this process between two of them would look like a pause of the scanner.
         """
         at_ns = time.time_ns()
         codes = [_LETTERS.get(one.lower()) or KEY_CODES[f"KEY_{_PUNCTUATION.get(one, one)}"] for one in text]
@@ -124,7 +124,7 @@ class SimKeypad:
             self._emit(code, _DOWN, at_ns)
             self._emit(code, _UP, at_ns)
             at_ns += int(gap_ms * 1e6)
-            await asyncio.sleep(gap_ms / 1000)
+        await asyncio.sleep(len(codes) * gap_ms / 1000)
 
     def stick(self, name: str) -> None:
         """Hold a key down for good: one press, then auto-repeat until `release`."""
