@@ -11,8 +11,10 @@ import sys
 import time
 import tty
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -214,6 +216,17 @@ class BenchTill:
             self.press(name)
         self.see(_MENU)
         self.settle()
+
+
+@contextmanager
+def bench_till() -> Iterator[BenchTill]:
+    """A till that is not switched on yet, and is closed at the end; sockets need a short folder."""
+    with TemporaryDirectory(prefix="pa", dir="/tmp") as folder:
+        till = BenchTill(Path(folder))
+        try:
+            yield till
+        finally:
+            till.close()
 
 
 def _input_event(kind: int, code: int, value: int) -> bytes:

@@ -3,34 +3,25 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.bench.till import BenchTill
+from tests.bench.till import BenchTill, bench_till
 
 
 @pytest.fixture
 def till() -> Iterator[BenchTill]:
-    """A till that is not switched on yet; sockets need a short folder."""
-    with TemporaryDirectory(prefix="pa", dir="/tmp") as folder:
-        till = BenchTill(Path(folder))
-        try:
-            yield till
-        finally:
-            till.close()
+    """A till that is not switched on yet."""
+    with bench_till() as till:
+        yield till
 
 
 @pytest.fixture(scope="session")
 def data_with_operator() -> Iterator[Path]:
     """The data of a till that has operator 01, made once: the PIN's hash is costly on purpose."""
-    with TemporaryDirectory(prefix="pa", dir="/tmp") as folder:
-        till = BenchTill(Path(folder))
-        try:
-            till.add_operator()
-            yield till.folder / "data"
-        finally:
-            till.close()
+    with bench_till() as till:
+        till.add_operator()
+        yield till.folder / "data"
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -22,7 +21,7 @@ from backoffice import cli
 from pos_agent.enrolment.steps import Enrolment, Places
 from pos_agent.errors import EnrolmentError
 from pos_agent.protocol.enrolment import Invitation
-from tests.bench.till import BenchTill
+from tests.bench.till import BenchTill, bench_till
 from tests.fixtures_broker import Broker, Pki, find_mosquitto, free_port
 
 ROOT = Path(__file__).parents[3]
@@ -249,12 +248,8 @@ path = "{till.folder}/display"
 
 @pytest.fixture
 def till() -> Iterator[BenchTill]:
-    with TemporaryDirectory(prefix="pa", dir="/tmp") as folder:
-        till = BenchTill(Path(folder))
-        try:
-            yield till
-        finally:
-            till.close()
+    with bench_till() as till:
+        yield till
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,14 @@
 """A broker connection in memory, for the tests of whatever speaks over one."""
 
 import asyncio
+from abc import ABC, abstractmethod
 
 from pos_agent.errors import BrokerUnreachableError
 from pos_agent.mqtt.connection import Session
 from pos_agent.mqtt.messages import InboundMessage, LinkState, Properties, PublishResult
 
 
-class MemoryConnection:
+class MemoryConnection(ABC):
     """A connection that can be lost; `take` gets what is published.
 
     Args:
@@ -64,6 +65,6 @@ class MemoryConnection:
         assert qos == 1
         return self.take(topic, payload, is_retained=is_retained, properties=properties or Properties())
 
+    @abstractmethod
     def take(self, topic: str, payload: bytes, *, is_retained: bool, properties: Properties) -> PublishResult:
         """Take what was published; returns the broker's answer."""
-        raise NotImplementedError
